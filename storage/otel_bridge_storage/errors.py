@@ -1,0 +1,62 @@
+"""
+Everything that otel-bridge raises on purpose.
+
+    OtelBridgeError
+    ├── DatabaseError
+    │   ├── DatabaseNotFoundError
+    │   ├── NotADatabaseError
+    │   └── SchemaVersionError
+    ├── MalformedTelemetryError
+    ├── QueryError
+    └── NotInstalledError
+
+A message says what was wrong, where, and what to do about it.
+"""
+
+
+class OtelBridgeError(Exception):
+    """
+    The base of every error that otel-bridge raises on purpose.
+    """
+
+
+class DatabaseError(OtelBridgeError):
+    """
+    A database could not be opened, read or written.
+    """
+
+
+class DatabaseNotFoundError(DatabaseError):
+    """
+    A database was to be read and does not exist.
+    """
+
+
+class NotADatabaseError(DatabaseError):
+    """
+    The file is not a SQLite database, or is one that belongs to another program.
+    """
+
+
+class SchemaVersionError(DatabaseError):
+    """
+    The database was written by a version whose schema this version cannot use.
+    """
+
+
+class MalformedTelemetryError(OtelBridgeError, ValueError):
+    """
+    Bytes or JSON that were to be OTLP are not.
+    """
+
+
+class QueryError(OtelBridgeError, ValueError):
+    """
+    A report was asked for with arguments that make no sense.
+    """
+
+
+class NotInstalledError(OtelBridgeError):
+    """
+    An optional library is needed for what was asked and is not installed.
+    """
