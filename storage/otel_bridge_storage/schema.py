@@ -17,9 +17,23 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 SCHEMA_VERSION = 1
+
+# The facts that change what a run's row and its steps say.
+TURNS = (
+    "run.paused",
+    "run.resumed",
+    "run.rolled_back",
+    "retrospect.applied",
+    "step.assistant",
+    "step.condensed",
+    "step.user",
+    "steps.hidden",
+    "termination.decided",
+)
 
 metadata = MetaData()
 
@@ -109,8 +123,12 @@ spans = Table(
     Column("role", Text, comment="derived: run, llm, tool or NULL"),
     Column("run_id", Text, comment="derived: the run it belongs to"),
     Column("outer_call", _Id, comment="derived: the LLM or tool span around it in its run"),
+    Column("session_id", Text, comment="derived: its own or that of a span above it"),
+    Column("user_id", Text, comment="derived: its own or that of a span above it"),
+    Column("names", Integer, comment="derived: 1 names its session, 2 its user, 3 both"),
     UniqueConstraint("trace_id", "span_id"),
     Index("spans_by_parent", "trace_id", "parent_span_id"),
+    Index("spans_of_runs", "run_id", sqlite_where=text("role = 'run'")),
 )
 
 logs = Table(
@@ -148,6 +166,7 @@ run_log = Table(
     Column("data", Text, comment="JSON of an event's fields; NULL where the span tells"),
     UniqueConstraint("span", "fact_key"),
     Index("run_log_by_run", "run_id", "bound_seq"),
+    Index("run_log_turns", "run_id", "time_ns", sqlite_where=text(f"kind IN {TURNS}")),
 )
 
 runs = Table(
@@ -205,6 +224,7 @@ llm_calls = Table(
     metadata,
     Column("span", ForeignKey("spans.id"), primary_key=True),
     Column("run_id", Text, nullable=False),
+    Column("outer_call", _Id, comment="the LLM or tool span around it in its run"),
     Column("counted", Integer, nullable=False, comment="1 for the one row that is the call"),
     Column("not_counted_because", Text),
     Column("dialect", Text, nullable=False),
@@ -234,9 +254,12 @@ llm_calls = Table(
     Column("finish_reasons", Text, nullable=False, comment="JSON list"),
     Column("input_messages", Text, nullable=False, comment="JSON list of messages.id"),
     Column("output_messages", Text, nullable=False, comment="JSON list of messages.id"),
+    Column("agent_name", Text, comment="the agent that the call itself names"),
+    Column("labels", Text, comment="JSON map of tags, metadata and tenant_id, where given"),
     Index("llm_calls_by_run", "run_id", "start_ns"),
-    Index("llm_calls_by_response", "response_id"),
-    Index("llm_calls_by_call", "call_id"),
+    Index("llm_calls_by_response", "response_id", sqlite_where=text("response_id IS NOT NULL")),
+    Index("llm_calls_by_call", "call_id", "run_id", sqlite_where=text("call_id IS NOT NULL")),
+    Index("llm_calls_by_outer", "outer_call", sqlite_where=text("outer_call IS NOT NULL")),
 )
 
 tool_calls = Table(
@@ -244,6 +267,7 @@ tool_calls = Table(
     metadata,
     Column("span", ForeignKey("spans.id"), primary_key=True),
     Column("run_id", Text, nullable=False),
+    Column("outer_call", _Id, comment="the LLM or tool span around it in its run"),
     Column("counted", Integer, nullable=False, comment="1 for the one row that is the call"),
     Column("not_counted_because", Text),
     Column("dialect", Text, nullable=False),
@@ -259,17 +283,18 @@ tool_calls = Table(
     Column("arguments", ForeignKey("messages.id")),
     Column("result", ForeignKey("messages.id")),
     Index("tool_calls_by_run", "run_id", "start_ns"),
-    Index("tool_calls_by_call", "tool_call_id"),
+    Index("tool_calls_by_call", "tool_call_id", sqlite_where=text("tool_call_id IS NOT NULL")),
+    Index("tool_calls_by_outer", "outer_call", sqlite_where=text("outer_call IS NOT NULL")),
 )
 
 steps = Table(
     "steps",
     metadata,
+    Column("run_id", Text, primary_key=True),
     Column("step_id", Text, primary_key=True),
-    Column("run_id", Text, nullable=False),
-    Column("ordinal", Integer, nullable=False, comment="place in the run, from 0"),
     Column("role", Text, nullable=False, comment="user, assistant or tool"),
     Column("time_ns", BigInteger, nullable=False),
+    Column("ordinal", Integer, nullable=False, comment="order among steps of one moment"),
     Column("span", ForeignKey("spans.id"), nullable=False),
     Column("message", ForeignKey("messages.id"), comment="what was said"),
     Column("condensed_message", ForeignKey("messages.id"), comment="what the model sees"),
@@ -278,7 +303,8 @@ steps = Table(
     Column("is_error", Integer, nullable=False),
     Column("hidden", Integer, nullable=False, comment="no longer shown to the model"),
     Column("rolled_back", Integer, nullable=False),
-    Index("steps_by_run", "run_id", "ordinal"),
+    Index("steps_by_run", "run_id", "time_ns", "ordinal", "step_id"),
+    Index("steps_by_span", "span"),
 )
 
 sessions = Table(

@@ -1,0 +1,44 @@
+"""
+Numbers given out inside a write transaction, so that their order is the order of commit.
+"""
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from otel_bridge_storage.schema import counters
+
+_READ = select(counters.c.name, counters.c.value).with_for_update()
+_WRITE = (
+    update(counters).where(counters.c.name == bindparam("counter")).values(value=bindparam("last"))
+)
+
+
+class Allocation:
+    """
+    The counters of one write transaction.
+
+    A number is given once: what a rolled-back transaction took was never seen by anyone.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._stored: dict[str, int] = {row.name: row.value for row in connection.execute(_READ)}
+        self._values = dict(self._stored)
+
+    def next(self, counter: str) -> int:
+        """
+        Give the next number of a counter.
+        """
+        self._values[counter] += 1
+        return self._values[counter]
+
+    def save(self) -> None:
+        """
+        Write the counters back; part of the transaction.
+        """
+        changed = [
+            {"counter": name, "last": value}
+            for name, value in self._values.items()
+            if value != self._stored[name]
+        ]
+        if changed:
+            self._connection.execute(_WRITE, changed)

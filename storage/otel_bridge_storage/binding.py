@@ -1,0 +1,228 @@
+"""
+Binding: which run, call, session and user each span belongs to, whatever came first.
+
+A span hands down to its children what it is in: the run (its own where it is one), the
+LLM or tool call around it, the session and the user. When a span arrives whose children
+are already there, what they are in may change, and so on down the tree; a branch in
+which nothing changes is not followed.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, bindparam, select, tuple_
+
+from otel_bridge_storage.interning import chunks
+from otel_bridge_storage.readings import Reading, Role
+from otel_bridge_storage.records import SpanRecord
+from otel_bridge_storage.schema import spans
+from otel_bridge_storage.span_rows import FIND_BY_KEY, Key
+
+_CHUNK = 5_000
+_OWN_SESSION, _OWN_USER = 1, 2
+
+_FIND_CHILDREN = select(*FIND_BY_KEY.selected_columns).where(
+    tuple_(spans.c.trace_id, spans.c.parent_span_id).in_(bindparam("keys", expanding=True))
+)
+
+
+class Surroundings(NamedTuple):
+    """
+    What a span is in; what it hands down to its children.
+    """
+
+    run_id: str | None = None
+    outer_call: int | None = None
+    session_id: str | None = None
+    user_id: str | None = None
+
+
+@dataclass(slots=True)
+class Node:
+    """
+    A span's place in its tree.
+
+    Attributes:
+        run_id: The run it is bound to; None outside any agent's span.
+        stored: What the database holds of it so far; None for a new span.
+    """
+
+    id: int
+    key: Key
+    parent_key: Key | None
+    role: Role
+    own_run_id: str | None = None
+    own_session_id: str | None = None
+    own_user_id: str | None = None
+    bound: Surroundings = field(default_factory=Surroundings)
+    stored: Surroundings | None = None
+    stored_role: Role | None = None
+
+    @property
+    def names(self) -> int | None:
+        """
+        Say which of session and user the span names itself.
+        """
+        own_session = _OWN_SESSION if self.own_session_id else 0
+        own_user = _OWN_USER if self.own_user_id else 0
+        return own_session | own_user or None
+
+    @property
+    def changed(self) -> bool:
+        """
+        Whether the database must learn of the binding.
+        """
+        return self.stored != self.bound or self.stored_role != self.role
+
+    def handed_down(self) -> Surroundings:
+        """
+        Say what the children are in.
+        """
+        outer = self.bound.outer_call
+        if self.role is Role.RUN:
+            outer = None
+        elif self.role in (Role.LLM, Role.TOOL):
+            outer = self.id
+        return self.bound._replace(outer_call=outer)
+
+    def bind(self, around: Surroundings) -> None:
+        """
+        Take what the parent hands down, and what is the span's own before it.
+        """
+        self.bound = Surroundings(
+            run_id=self.own_run_id if self.role is Role.RUN else around.run_id,
+            outer_call=around.outer_call,
+            session_id=self.own_session_id or around.session_id,
+            user_id=self.own_user_id or around.user_id,
+        )
+
+
+class Forest:
+    """
+    The spans of a batch, with as much of the trees around them as is concerned.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.nodes: dict[Key, Node] = {}
+        self.visited_runs: set[str] = set()
+        self._children: defaultdict[Key, list[Node]] = defaultdict(list)
+
+    def bind(self, arrived: Sequence[Node]) -> list[Node]:
+        """
+        Bind the arrived spans and all that hangs from them.
+
+        Runs that were looked at are in `visited_runs`: the run above them may be another.
+
+        Returns:
+            Every node whose binding is new or changed.
+        """
+        for node in arrived:
+            self._add(node)
+        self._load_parents(arrived)
+        pending = deque(arrived)
+        touched: dict[Key, Node] = {}
+        with_children: set[Key] = set()
+        while pending:
+            moved = self._settle(pending, touched)
+            fresh = [node.key for node in moved if node.key not in with_children]
+            with_children.update(fresh)
+            pending.extend(self._load_children(fresh))
+        self.visited_runs.update(n.own_run_id for n in touched.values() if n.own_run_id)
+        return [node for node in touched.values() if node.changed]
+
+    def _settle(self, pending: deque[Node], touched: dict[Key, Node]) -> list[Node]:
+        moved = {}
+        while pending:
+            node = pending.popleft()
+            before = node.handed_down() if node.key in touched or node.stored else None
+            parent = self.nodes.get(node.parent_key) if node.parent_key else None
+            node.bind(parent.handed_down() if parent else Surroundings())
+            touched[node.key] = node
+            if before != node.handed_down() or node.stored_role != node.role:
+                moved[node.key] = node
+                if before != node.handed_down():
+                    pending.extend(self._children[node.key])
+        return list(moved.values())
+
+    def _add(self, node: Node) -> None:
+        self.nodes[node.key] = node
+        if node.parent_key is not None:
+            self._children[node.parent_key].append(node)
+
+    def _load_parents(self, arrived: Iterable[Node]) -> None:
+        wanted = {n.parent_key for n in arrived if n.parent_key} - self.nodes.keys()
+        for node in self._load(FIND_BY_KEY, sorted(wanted)):
+            self.nodes[node.key] = node
+
+    def _load_children(self, keys: Sequence[Key]) -> list[Node]:
+        loaded = []
+        for node in self._load(_FIND_CHILDREN, keys):
+            if node.key not in self.nodes:
+                self._add(node)
+                loaded.append(node)
+        return loaded
+
+    def _load(self, statement: Any, keys: Sequence[Key]) -> Iterable[Node]:
+        for chunk in chunks(keys, _CHUNK):
+            for row in self._connection.execute(statement, {"keys": list(chunk)}):
+                yield stored_node(row)
+
+
+def stored_node(row: Row[Any]) -> Node:
+    """
+    Make a node of a row of `spans`.
+    """
+    role = Role(row.role) if row.role else Role.OTHER
+    names = row.names or 0
+    bound = Surroundings(row.run_id, row.outer_call, row.session_id, row.user_id)
+    return Node(
+        id=row.id,
+        key=(row.trace_id, row.span_id),
+        parent_key=parent_key(row.trace_id, row.parent_span_id),
+        role=role,
+        own_run_id=row.run_id if role is Role.RUN else None,
+        own_session_id=row.session_id if names & _OWN_SESSION else None,
+        own_user_id=row.user_id if names & _OWN_USER else None,
+        bound=bound,
+        stored=bound,
+        stored_role=role,
+    )
+
+
+def arrived_node(row_id: int, span: SpanRecord, reading: Reading, stored: Node | None) -> Node:
+    """
+    Make a node of a span that just arrived.
+    """
+    node = Node(
+        id=row_id,
+        key=span.key,
+        parent_key=parent_key(span.trace_id, span.parent_span_id),
+        role=reading.role,
+        own_run_id=own_run_id(span, reading),
+        own_session_id=reading.session_id,
+        own_user_id=reading.user_id,
+    )
+    if stored is not None:
+        node.bound = stored.bound
+        node.stored = stored.stored
+        node.stored_role = stored.stored_role
+    return node
+
+
+def own_run_id(span: SpanRecord, reading: Reading) -> str | None:
+    """
+    Give the id of the run that a span is: its own name for it, or one made of its ids.
+    """
+    if reading.run is None:
+        return None
+    return reading.run.run_id or span.span_id + span.trace_id[:16]
+
+
+def parent_key(trace_id: str, parent_span_id: str | None) -> Key | None:
+    """
+    Give the key of a span's parent.
+    """
+    return (trace_id, parent_span_id) if parent_span_id else None

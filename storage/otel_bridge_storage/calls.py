@@ -1,0 +1,116 @@
+"""
+Settling LLM calls: one counted row for each request to a model.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import BindParameter, bindparam, delete, insert, select
+
+from otel_bridge_storage.call_groups import CallSpan, judge
+from otel_bridge_storage.call_links import components
+from otel_bridge_storage.call_rows import llm_call_row
+from otel_bridge_storage.log_content import Logged, logged_messages
+from otel_bridge_storage.readings import CallReading, Reading, Usage
+from otel_bridge_storage.records import SpanRecord
+from otel_bridge_storage.schema import llm_calls
+from otel_bridge_storage.unit import Unit
+
+_NOTHING_LOGGED: Logged = ((), ())
+_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
+_DELETE = delete(llm_calls).where(llm_calls.c.span.in_(_KEYS))
+_INSERT = insert(llm_calls)
+_RUNS_BEFORE = select(llm_calls.c.run_id).where(llm_calls.c.span.in_(_KEYS)).distinct()
+
+
+def settle_llm_calls(unit: Unit) -> None:
+    """
+    Make the rows of `llm_calls` for the dirty LLM spans and all that share a call with them.
+    """
+    if not unit.dirty_calls:
+        return
+    groups = components(unit)
+    members = sorted(unit.dirty_calls | {span for group in groups for span in group})
+    found = _call_spans(unit, members)
+    rows = []
+    for group in groups:
+        for verdict in judge([found[span] for span in group if span in found]):
+            row = {
+                **verdict.columns,
+                "span": verdict.id,
+                "outer_call": found[verdict.id].outer,
+                "counted": int(verdict.counted),
+                "not_counted_because": verdict.because,
+            }
+            rows.append(row | _price(unit, row))
+    unit.dirty_runs.update(row.run_id for row in unit.select(_RUNS_BEFORE, members))
+    unit.delete(_DELETE, members)
+    if rows:
+        unit.connection.execute(_INSERT, rows)
+    unit.dirty_runs.update(row["run_id"] for row in rows)
+    unit.call_runs.update((row["span"], row["run_id"]) for row in rows)
+
+
+def _call_spans(unit: Unit, members: Sequence[int]) -> dict[int, CallSpan]:
+    readings = {
+        span: (record, reading, reading.call)
+        for span, (record, reading) in unit.readings(members).items()
+        if reading.call is not None
+    }
+    logged = logged_messages(
+        unit,
+        {
+            span: record
+            for span, (record, _, call) in readings.items()
+            if not (call.input and call.output)
+        },
+    )
+    for span, (_, _, call) in readings.items():
+        given, answered = logged.get(span, _NOTHING_LOGGED)
+        unit.announce(call.input or given)
+        unit.announce(call.output or answered)
+    unit.texts.store()
+    places = unit.places(list(readings))
+    return {
+        span: _call_span(unit, span, places[span], *read, logged.get(span, _NOTHING_LOGGED))
+        for span, read in readings.items()
+    }
+
+
+def _call_span(
+    unit: Unit,
+    span: int,
+    place: tuple[str | None, int | None],
+    record: SpanRecord,
+    reading: Reading,
+    call: CallReading,
+    logged: Logged,
+) -> CallSpan:
+    run_id, outer = place
+    columns = llm_call_row(unit, record, reading, call, logged)
+    columns["run_id"] = run_id or record.trace_id
+    rank = (call.precedence, record.start_ns, record.trace_id, record.span_id)
+    return CallSpan(span, outer, run_id is not None, rank, columns)
+
+
+def _price(unit: Unit, row: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Price a call that was answered; what failed without an answer was not billed.
+    """
+    answered = row["status"] == "ok" or row["output_tokens"] is not None
+    if not row["counted"] or not answered or row["status"] == "running":
+        return {"cost_picousd": None, "unpriced_reason": None}
+    price = unit.pricer.price(
+        provider=row["provider"],
+        model=row["response_model"] or row["request_model"],
+        usage=Usage(
+            input_tokens=row["input_tokens"],
+            output_tokens=row["output_tokens"],
+            cache_read_tokens=row["cache_read_tokens"],
+            cache_write_tokens=row["cache_write_tokens"],
+            cache_write_1h_tokens=row["cache_write_1h_tokens"],
+            reasoning_tokens=row["reasoning_tokens"],
+        ),
+        time_ns=row["start_ns"],
+    )
+    return {"cost_picousd": price.picousd, "unpriced_reason": price.unpriced_reason}

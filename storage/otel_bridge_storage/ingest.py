@@ -1,0 +1,280 @@
+"""
+Ingest: what arrives becomes rows, in one transaction for each batch.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, insert, update
+
+from otel_bridge_storage.binding import Forest, Node, arrived_node, stored_node
+from otel_bridge_storage.calls import settle_llm_calls
+from otel_bridge_storage.database import Database
+from otel_bridge_storage.interning import KnownRows
+from otel_bridge_storage.log_content import store_logs
+from otel_bridge_storage.readings import FactReading, Pricer, Reader, Role
+from otel_bridge_storage.records import Arrival, LogRecord, SpanEvent, SpanRecord
+from otel_bridge_storage.run_log import write_log
+from otel_bridge_storage.runs import settle_runs
+from otel_bridge_storage.schema import spans
+from otel_bridge_storage.sessions import settle_sessions
+from otel_bridge_storage.span_rows import FIND_BY_KEY, Key, load_by_id, prepare_span, richness
+from otel_bridge_storage.steps import settle_steps
+from otel_bridge_storage.tools import settle_tool_calls
+from otel_bridge_storage.unit import Change, Unit
+
+_BINDING = ("role", "run_id", "outer_call", "session_id", "user_id", "names")
+_INSERT_SPANS = insert(spans)
+_UPDATE_SPANS = update(spans).where(spans.c.id == bindparam("at"))
+_UPDATE_BINDINGS = (
+    update(spans)
+    .where(spans.c.id == bindparam("at"))
+    .values({name: bindparam(f"new_{name}") for name in _BINDING})
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """
+    What a batch came to.
+
+    Attributes:
+        spans: Spans that were new, or completed an open or poorer version.
+        duplicates: Spans and logs that were there already.
+        logs: Log records that were new.
+        facts: Entries that the run log gained.
+        orphaned_events: Early events of spans that are not known; they come once more
+            with the end of their span.
+    """
+
+    spans: int = 0
+    duplicates: int = 0
+    logs: int = 0
+    facts: int = 0
+    orphaned_events: int = 0
+
+
+class Ingestor:
+    """
+    Stores telemetry and keeps all that is derived from it true.
+
+    Args:
+        database: Where to.
+        reader: Says what telemetry means.
+        pricer: Says what calls cost.
+        writer_id: The row of `writers` that open spans belong to.
+    """
+
+    def __init__(
+        self, database: Database, *, reader: Reader, pricer: Pricer, writer_id: str | None = None
+    ) -> None:
+        self._database = database
+        self._reader = reader
+        self._pricer = pricer
+        self._writer_id = writer_id
+        self._known = KnownRows()
+
+    def apply(self, arrivals: Sequence[Arrival]) -> Applied:
+        """
+        Store a batch in one transaction; it is durable when this returns.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: The database refused; nothing of the batch is
+                stored.
+        """
+        batch = _Batch(arrivals)
+        try:
+            with self._database.transaction() as connection:
+                unit = Unit.begin(
+                    connection,
+                    self._known,
+                    reader=self._reader,
+                    pricer=self._pricer,
+                    writer_id=self._writer_id,
+                )
+                applied = _apply(unit, batch)
+                unit.numbers.save()
+        except BaseException:
+            self._known.forget()
+            raise
+        self._known.remember(unit.texts.stored, unit.origins.stored)
+        return applied
+
+
+class _Batch:
+    """
+    A batch with the versions of each span joined.
+    """
+
+    def __init__(self, arrivals: Sequence[Arrival]) -> None:
+        self.spans: dict[Key, SpanRecord] = {}
+        self.events: defaultdict[Key, list[SpanEvent]] = defaultdict(list)
+        self.logs: list[LogRecord] = []
+        self.duplicates = 0
+        for arrival in arrivals:
+            if isinstance(arrival, SpanRecord):
+                self._add_span(arrival)
+            elif isinstance(arrival, SpanEvent):
+                self.events[arrival.trace_id, arrival.span_id].append(arrival)
+            else:
+                self.logs.append(arrival)
+
+    def _add_span(self, span: SpanRecord) -> None:
+        other = self.spans.get(span.key)
+        if other is None or (other.end_ns is None and span.end_ns is not None):
+            self.spans[span.key] = span
+        else:
+            self.duplicates += span.end_ns is not None or other.end_ns is None
+            if richness(span) > richness(other):
+                self.spans[span.key] = span
+
+
+def _apply(unit: Unit, batch: _Batch) -> Applied:
+    wanted = sorted({*batch.spans, *batch.events})
+    stored = {(row.trace_id, row.span_id): row for row in unit.select(FIND_BY_KEY, wanted)}
+    accepted = _better_ones(unit, batch.spans, stored)
+    _take(unit, accepted, stored)
+    events, orphaned = _live_events(unit, batch.events, stored)
+    unit.texts.store()
+    moved = _bind_and_write(unit)
+    new_logs = store_logs(unit, batch.logs)
+    settle_llm_calls(unit)
+    settle_tool_calls(unit)
+    facts = write_log(unit, events, moved)
+    settle_runs(unit)
+    settle_steps(unit)
+    settle_sessions(unit)
+    known = len(batch.spans) - len(accepted) + len(batch.logs) - new_logs
+    return Applied(
+        spans=len(accepted),
+        duplicates=batch.duplicates + known,
+        logs=new_logs,
+        facts=facts,
+        orphaned_events=orphaned,
+    )
+
+
+def _better_ones(
+    unit: Unit, arrived: Mapping[Key, SpanRecord], stored: Mapping[Key, Any]
+) -> list[SpanRecord]:
+    """
+    Leave out spans of which the database has this version or a richer one.
+    """
+    same = [k for k, span in arrived.items() if k in stored and _same_stage(span, stored[k])]
+    known = load_by_id(unit.connection, [stored[key].id for key in same])
+    accepted = []
+    for key, span in arrived.items():
+        row = stored.get(key)
+        completes = row is not None and row.end_ns is None and span.end_ns is not None
+        richer = key in same and richness(span) > richness(known[stored[key].id])
+        if row is None or completes or richer:
+            accepted.append(span)
+    return accepted
+
+
+def _same_stage(span: SpanRecord, row: Any) -> bool:
+    return (span.end_ns is None) == (row.end_ns is None)
+
+
+def _take(unit: Unit, accepted: Iterable[SpanRecord], stored: Mapping[Key, Any]) -> None:
+    """
+    Read the accepted spans and announce every text in them.
+    """
+    for span in accepted:
+        reading = unit.reader.read_span(span)
+        row = stored.get(span.key)
+        before = None if row is None else stored_node(row)
+        row_id = unit.numbers.next("span") if before is None else before.id
+        node = arrived_node(row_id, span, reading, before)
+        prepared = prepare_span(span, unit.texts.announce)
+        unit.changes[row_id] = Change(span, reading, prepared, node, before)
+        if reading.call is not None:
+            unit.announce(reading.call.input)
+            unit.announce(reading.call.output)
+
+
+def _live_events(
+    unit: Unit, arrived: Mapping[Key, Sequence[SpanEvent]], stored: Mapping[Key, Any]
+) -> tuple[dict[int, list[FactReading]], int]:
+    """
+    Read events that came ahead of their span's end.
+
+    Returns:
+        Facts by span row, and how many events belong to no known span.
+    """
+    rows = {change.node.key: change.id for change in unit.changes.values()}
+    facts: defaultdict[int, list[FactReading]] = defaultdict(list)
+    orphaned = 0
+    for key, events in arrived.items():
+        span = rows.get(key) or (stored[key].id if key in stored else None)
+        if span is None:
+            orphaned += len(events)
+            continue
+        if key not in rows:
+            unit.event_runs[span] = stored[key].run_id or key[0]
+        read = [unit.reader.read_event(event.event) for event in events]
+        facts[span] += [fact for fact in read if fact is not None]
+    return facts, orphaned
+
+
+def _bind_and_write(unit: Unit) -> dict[int, str]:
+    """
+    Bind the accepted spans, write them, and mark what must be settled.
+
+    Returns:
+        The run of each stored span whose binding changed, by span row.
+    """
+    forest = Forest(unit.connection)
+    bound = forest.bind([change.node for change in unit.changes.values()])
+    unit.run_spans |= forest.visited_runs
+    _write_spans(unit)
+    moved = [node for node in bound if node.id not in unit.changes]
+    if moved:
+        unit.connection.execute(_UPDATE_BINDINGS, [_binding(node, "new_") for node in moved])
+    for change in unit.changes.values():
+        _mark(unit, change.node)
+    for node in moved:
+        _mark(unit, node)
+    return {node.id: node.bound.run_id or node.key[0] for node in moved}
+
+
+def _mark(unit: Unit, node: Node) -> None:
+    roles = {node.role, node.stored_role}
+    if Role.LLM in roles:
+        unit.dirty_calls.add(node.id)
+    if Role.TOOL in roles:
+        unit.dirty_tools.add(node.id)
+    if node.stored_role is Role.RUN and node.stored is not None and node.stored.run_id:
+        unit.run_spans.add(node.stored.run_id)
+    if node.own_run_id:
+        unit.run_spans.add(node.own_run_id)
+
+
+def _write_spans(unit: Unit) -> None:
+    new, completed = [], []
+    for change in unit.changes.values():
+        row = change.prepared.row(unit.texts, unit.origins) | _binding(change.node)
+        row["writer_id"] = unit.writer_id if change.record.end_ns is None else None
+        if change.stored is None:
+            row["id"] = row.pop("at")
+            new.append(row)
+        else:
+            completed.append(row)
+    if new:
+        unit.connection.execute(_INSERT_SPANS, new)
+    if completed:
+        unit.connection.execute(_UPDATE_SPANS, completed)
+
+
+def _binding(node: Node, prefix: str = "") -> dict[str, Any]:
+    return {
+        "at": node.id,
+        f"{prefix}role": None if node.role is Role.OTHER else node.role.value,
+        f"{prefix}run_id": node.bound.run_id,
+        f"{prefix}outer_call": node.bound.outer_call,
+        f"{prefix}session_id": node.bound.session_id,
+        f"{prefix}user_id": node.bound.user_id,
+        f"{prefix}names": node.names,
+    }

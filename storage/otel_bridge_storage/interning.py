@@ -1,0 +1,184 @@
+"""
+Rows that are stored once and referred to: messages, resources and scopes.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, insert, select
+
+from otel_bridge_storage.allocation import Allocation
+from otel_bridge_storage.records import ResourceRecord, ScopeRecord
+from otel_bridge_storage.schema import messages, resources, scopes
+from otel_bridge_storage.values import canonical, clean, plain
+
+_KNOWN_LIMIT = 20_000
+_CHUNK = 5_000
+
+_FIND_MESSAGES = select(messages.c.hash, messages.c.id).where(
+    messages.c.hash.in_(bindparam("hashes", expanding=True))
+)
+_INSERT_MESSAGES = insert(messages)
+
+
+class KnownRows:
+    """
+    What earlier transactions are known to have stored: hash to row id.
+
+    Kept between transactions; only committed rows may enter, and a rollback of the
+    database (a deleted file) must `forget`.
+    """
+
+    def __init__(self, limit: int = _KNOWN_LIMIT) -> None:
+        self._limit = limit
+        self.messages: OrderedDict[bytes, int] = OrderedDict()
+        self.origins: dict[tuple[str, bytes], int] = {}
+
+    def remember(self, new: dict[bytes, int], origins: dict[tuple[str, bytes], int]) -> None:
+        """
+        Take in what a committed transaction stored.
+        """
+        self.messages.update(new)
+        while len(self.messages) > self._limit:
+            self.messages.popitem(last=False)
+        if len(self.origins) > self._limit:
+            self.origins.clear()
+        self.origins.update(origins)
+
+    def forget(self) -> None:
+        """
+        Know nothing.
+        """
+        self.messages.clear()
+        self.origins.clear()
+
+
+class Texts:
+    """
+    The long texts of one transaction: first all are announced, then all have ids.
+    """
+
+    def __init__(self, connection: Connection, numbers: Allocation, known: KnownRows) -> None:
+        self._connection = connection
+        self._numbers = numbers
+        self._known = known
+        self._announced: dict[str, bytes] = {}
+        self._pending: dict[bytes, str] = {}
+        self.stored: dict[bytes, int] = {}
+
+    def announce(self, body: str) -> None:
+        """
+        Tell of a text that an id will be asked for.
+        """
+        if body not in self._announced:
+            digest = self._announced[body] = text_hash(body)
+            if digest not in self.stored and digest not in self._known.messages:
+                self._pending[digest] = body
+
+    def store(self) -> None:
+        """
+        Store what was announced and is not there yet.
+        """
+        if not self._pending:
+            return
+        wanted, self._pending = self._pending, {}
+        for chunk in chunks(list(wanted), _CHUNK):
+            rows = self._connection.execute(_FIND_MESSAGES, {"hashes": chunk})
+            self.stored.update({row.hash: row.id for row in rows})
+        new = {
+            digest: self._numbers.next("message") for digest in wanted if digest not in self.stored
+        }
+        if new:
+            self._connection.execute(
+                _INSERT_MESSAGES,
+                [{"id": new[d], "hash": d, "body": wanted[d]} for d in new],
+            )
+            self.stored.update(new)
+
+    def id(self, body: str) -> int:
+        """
+        Give the row id of a text that was announced and stored.
+        """
+        digest = self._announced[body]
+        row_id = self.stored.get(digest)
+        return self._known.messages[digest] if row_id is None else row_id
+
+
+class Origins:
+    """
+    The resources and scopes of one transaction.
+    """
+
+    def __init__(self, connection: Connection, known: KnownRows) -> None:
+        self._connection = connection
+        self._known = known
+        self._by_identity: dict[int, int] = {}
+        self.stored: dict[tuple[str, bytes], int] = {}
+
+    def resource_id(self, resource: ResourceRecord) -> int:
+        """
+        Give the row id of a resource, storing it if it is new.
+        """
+        row_id = self._by_identity.get(id(resource))
+        if row_id is None:
+            service = resource.attributes.get("service.name")
+            entities = [
+                [e.type, list(e.id_keys), list(e.description_keys), e.schema_url]
+                for e in resource.entities
+            ]
+            row = {
+                "service": None if service is None else clean(str(service)),
+                "attributes": plain(resource.attributes),
+                "dropped_attributes": resource.dropped_attributes,
+                "schema_url": clean(resource.schema_url),
+                "entities": plain(entities),
+            }
+            row_id = self._by_identity[id(resource)] = self._intern(resources, row)
+        return row_id
+
+    def scope_id(self, scope: ScopeRecord) -> int:
+        """
+        Give the row id of a scope, storing it if it is new.
+        """
+        row_id = self._by_identity.get(id(scope))
+        if row_id is None:
+            row = {
+                "name": clean(scope.name),
+                "version": clean(scope.version),
+                "attributes": plain(scope.attributes),
+                "dropped_attributes": scope.dropped_attributes,
+                "schema_url": clean(scope.schema_url),
+            }
+            row_id = self._by_identity[id(scope)] = self._intern(scopes, row)
+        return row_id
+
+    def _intern(self, table: Table, row: dict[str, Any]) -> int:
+        digest = text_hash(canonical(row))
+        key = (table.name, digest)
+        row_id = self._known.origins.get(key) or self.stored.get(key)
+        if row_id is None:
+            found = self._connection.execute(
+                select(table.c.id).where(table.c.hash == digest)
+            ).scalar()
+            if found is None:
+                statement = insert(table).values(hash=digest, **row).returning(table.c.id)
+                found = self._connection.execute(statement).scalar_one()
+            row_id = self.stored[key] = int(found)
+        return row_id
+
+
+def text_hash(text: str) -> bytes:
+    """
+    Give the digest under which a text is stored: BLAKE2b of 128 bits.
+    """
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def chunks(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    """
+    Cut a list into lists of at most `size` items, so that a statement's parameters fit.
+    """
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

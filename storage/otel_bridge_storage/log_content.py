@@ -1,0 +1,183 @@
+"""
+Log records as rows, and the messages that some instrumentations put into them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, tuple_
+
+from otel_bridge_storage.interning import chunks, text_hash
+from otel_bridge_storage.readings import LogReading, Message
+from otel_bridge_storage.records import LogRecord, SpanRecord
+from otel_bridge_storage.schema import logs, resources, scopes, spans
+from otel_bridge_storage.span_rows import records_texts, resource_of, scope_of
+from otel_bridge_storage.unit import Unit
+from otel_bridge_storage.values import (
+    canonical,
+    clean,
+    dump,
+    load,
+    prepare,
+    prepare_value,
+    references,
+    resolve,
+    resolve_map,
+)
+
+Logged = tuple[tuple[Message, ...], tuple[Message, ...]]
+_CHUNK = 5_000
+
+_FIND = select(logs.c.hash).where(logs.c.hash.in_(bindparam("hashes", expanding=True)))
+_INSERT = insert(logs)
+_FULL = (
+    select(
+        logs,
+        resources.c.attributes.label("resource_attributes"),
+        resources.c.dropped_attributes.label("resource_dropped"),
+        resources.c.schema_url.label("resource_schema_url"),
+        resources.c.entities,
+        scopes.c.name.label("scope_name"),
+        scopes.c.version.label("scope_version"),
+        scopes.c.attributes.label("scope_attributes"),
+        scopes.c.dropped_attributes.label("scope_dropped"),
+        scopes.c.schema_url.label("scope_schema_url"),
+    )
+    .join(resources, resources.c.id == logs.c.resource_id)
+    .join(scopes, scopes.c.id == logs.c.scope_id)
+    .order_by(logs.c.time_ns, logs.c.hash)
+)
+LOGS_BY_SPAN = _FULL.where(
+    tuple_(logs.c.trace_id, logs.c.span_id).in_(bindparam("keys", expanding=True))
+)
+LOGS_BY_TRACE = _FULL.where(logs.c.trace_id == bindparam("trace_id"))
+_LLM_SPANS = select(spans.c.id).where(
+    tuple_(spans.c.trace_id, spans.c.span_id).in_(bindparam("keys", expanding=True)),
+    spans.c.role == "llm",
+)
+
+
+def store_logs(unit: Unit, records: Sequence[LogRecord]) -> int:
+    """
+    Store log records, each once; what they say is given to the calls they belong to.
+
+    Returns:
+        How many were not there before.
+    """
+    by_hash = {text_hash(_identity(record)): record for record in records}
+    for chunk in chunks(list(by_hash), _CHUNK):
+        for digest in unit.connection.execute(_FIND, {"hashes": chunk}).scalars():
+            del by_hash[digest]
+    prepared = [
+        (
+            digest,
+            record,
+            prepare_value(record.body, unit.texts.announce),
+            prepare(record.attributes, unit.texts.announce),
+        )
+        for digest, record in by_hash.items()
+    ]
+    unit.texts.store()
+    if prepared:
+        unit.connection.execute(_INSERT, [_row(unit, *item) for item in prepared])
+    _mark_calls(unit, by_hash.values())
+    return len(by_hash)
+
+
+def logged_messages(unit: Unit, wanted: Mapping[int, SpanRecord]) -> dict[int, Logged]:
+    """
+    Give input and output messages that log records carry for some LLM spans.
+    """
+    keys = {record.key: span for span, record in wanted.items()}
+    readings: defaultdict[int, list[LogReading]] = defaultdict(list)
+    for chunk in chunks(sorted(keys), _CHUNK):
+        rows = unit.connection.execute(LOGS_BY_SPAN, {"keys": list(chunk)}).mappings()
+        for record in log_records(unit.connection, [dict(row) for row in rows]):
+            reading = unit.reader.read_log(record)
+            if reading is not None:
+                readings[keys[record.trace_id, record.span_id]].append(reading)
+    return {span: _join(found) for span, found in readings.items()}
+
+
+def log_records(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[LogRecord]:
+    """
+    Turn rows of the full select into log records.
+    """
+    loaded = [(load(row["body"]), load(row["attributes"])) for row in rows]
+    wanted = {ref for parts in loaded for part in parts for ref in references(part)}
+    texts = records_texts(connection, wanted)
+    return [
+        LogRecord(
+            trace_id=row["trace_id"],
+            span_id=row["span_id"],
+            time_ns=row["time_ns"],
+            observed_ns=row["observed_ns"],
+            severity_number=row["severity_number"],
+            severity_text=row["severity_text"],
+            event_name=row["event_name"],
+            body=resolve(body, texts),
+            attributes=resolve_map(attributes, texts),
+            dropped_attributes=row["dropped_attributes"],
+            flags=row["flags"],
+            resource=resource_of(row),
+            scope=scope_of(row),
+        )
+        for row, (body, attributes) in zip(rows, loaded, strict=True)
+    ]
+
+
+def _join(readings: Sequence[LogReading]) -> Logged:
+    whole = [reading for reading in readings if reading.complete] or readings
+    given = dict.fromkeys(message for reading in whole for message in reading.input)
+    answered = dict.fromkeys(message for reading in whole for message in reading.output)
+    return (tuple(given), tuple(answered))
+
+
+def _mark_calls(unit: Unit, records: Iterable[LogRecord]) -> None:
+    keys = {(record.trace_id, record.span_id) for record in records if record.span_id}
+    keys = {key for key in keys if key[0]}
+    for chunk in chunks(sorted(keys), _CHUNK):
+        unit.dirty_calls.update(
+            unit.connection.execute(_LLM_SPANS, {"keys": list(chunk)}).scalars()
+        )
+
+
+def _identity(record: LogRecord) -> str:
+    return canonical(
+        [
+            record.trace_id,
+            record.span_id,
+            record.time_ns,
+            record.observed_ns,
+            record.severity_number,
+            record.severity_text,
+            record.event_name,
+            record.body,
+            record.attributes,
+            record.scope.name,
+            record.resource.attributes,
+        ]
+    )
+
+
+def _row(
+    unit: Unit, digest: bytes, record: LogRecord, body: Any, attributes: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "id": unit.numbers.next("log"),
+        "hash": digest,
+        "trace_id": record.trace_id,
+        "span_id": record.span_id,
+        "time_ns": record.time_ns,
+        "observed_ns": record.observed_ns,
+        "severity_number": record.severity_number,
+        "severity_text": clean(record.severity_text),
+        "event_name": clean(record.event_name),
+        "body": dump(body, unit.texts.id),
+        "attributes": dump(attributes, unit.texts.id),
+        "dropped_attributes": record.dropped_attributes,
+        "flags": record.flags,
+        "resource_id": unit.origins.resource_id(record.resource),
+        "scope_id": unit.origins.scope_id(record.scope),
+    }

@@ -1,0 +1,156 @@
+"""
+The run log: what each span and each of its events tells, in the order of commit.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+
+from otel_bridge_storage.call_rows import text
+from otel_bridge_storage.readings import FactReading, Role
+from otel_bridge_storage.records import STATUS_ERROR
+from otel_bridge_storage.schema import TURNS, run_log
+from otel_bridge_storage.unit import Change, Unit
+from otel_bridge_storage.values import dump, prepare
+
+START, END = "start", "end"
+_STARTS = {Role.RUN: "run.started", Role.LLM: "llm_call.started", Role.TOOL: "tool.started"}
+_ENDS = {Role.LLM: "llm_call.completed", Role.TOOL: "tool.committed"}
+
+_INSERT = insert(run_log)
+_LOGGED = select(run_log.c.seq, run_log.c.span, run_log.c.fact_key, run_log.c.run_id).where(
+    run_log.c.span.in_(bindparam("keys", expanding=True))
+)
+_MOVE = (
+    update(run_log)
+    .where(run_log.c.seq == bindparam("at"))
+    .values(run_id=bindparam("to"), bound_seq=bindparam("number"))
+)
+
+
+def write_log(
+    unit: Unit, events: Mapping[int, Sequence[FactReading]], moved: Mapping[int, str]
+) -> int:
+    """
+    Log what the changes and the live events tell, and move what belongs elsewhere now.
+
+    An entry that joins another run gets a new number there, so that a reader who
+    follows that run with a cursor meets it.
+
+    Args:
+        events: Facts of spans that are still open, by span row.
+        moved: The run of each stored span whose binding changed, by span row.
+
+    Returns:
+        How many entries are new.
+    """
+    homes = _homes(unit, moved)
+    stored = [span for span in {*homes, *events} if not _is_new(unit, span)]
+    logged = unit.select(_LOGGED, sorted(stored))
+    _move(unit, logged, homes)
+    known = {(row.span, row.fact_key) for row in logged}
+    entries = []
+    for span, fact in _told(unit, events):
+        if (span, fact.key) not in known:
+            known.add((span, fact.key))
+            entries.append((fact.time_ns, span, fact))
+    entries.sort(key=lambda entry: entry[0])
+    _announce(unit, entries)
+    if entries:
+        unit.connection.execute(_INSERT, [_row(unit, homes, *entry) for entry in entries])
+    return len(entries)
+
+
+def _homes(unit: Unit, moved: Mapping[int, str]) -> dict[int, str]:
+    """
+    Say to which run each span's entries belong; a call's go with the call.
+    """
+    homes = dict(moved)
+    for change in unit.changes.values():
+        homes[change.id] = change.node.bound.run_id or change.record.trace_id
+    homes.update(unit.call_runs)
+    return homes
+
+
+def _is_new(unit: Unit, span: int) -> bool:
+    change = unit.changes.get(span)
+    return change is not None and change.stored is None
+
+
+def _move(unit: Unit, logged: Sequence[Any], homes: Mapping[int, str]) -> None:
+    moves = [
+        {"at": row.seq, "to": homes[row.span], "number": unit.numbers.next("sequence")}
+        for row in sorted(logged, key=lambda row: row.seq)
+        if row.span in homes and row.run_id != homes[row.span]
+    ]
+    if moves:
+        unit.connection.execute(_MOVE, moves)
+
+
+def _told(
+    unit: Unit, events: Mapping[int, Sequence[FactReading]]
+) -> Iterable[tuple[int, FactReading]]:
+    for change in unit.changes.values():
+        yield from ((change.id, fact) for fact in _span_facts(change))
+        yield from ((change.id, fact) for fact in change.reading.facts)
+    for span, facts in events.items():
+        yield from ((span, fact) for fact in facts)
+
+
+def _span_facts(change: Change) -> Iterable[FactReading]:
+    reading, span = change.reading, change.record
+    if reading.role is Role.OTHER:
+        return
+    yield FactReading(
+        key=START,
+        kind=_STARTS[reading.role],
+        time_ns=span.start_ns,
+        iteration=reading.iteration,
+    )
+    if span.end_ns is not None:
+        yield FactReading(
+            key=END, kind=_end_kind(change), time_ns=span.end_ns, iteration=reading.iteration
+        )
+
+
+def _end_kind(change: Change) -> str:
+    reading = change.reading
+    failed = reading.failed or change.record.status_code == STATUS_ERROR
+    if reading.run is not None:
+        if reading.run.status == "cancelled":
+            return "run.cancelled"
+        return "run.failed" if failed else "run.finished"
+    if reading.role is Role.LLM and failed:
+        return "llm_call.failed"
+    return _ENDS[reading.role]
+
+
+def _announce(unit: Unit, entries: Sequence[tuple[int, int, FactReading]]) -> None:
+    for _, _, fact in entries:
+        prepare(fact.data, unit.texts.announce)
+    unit.texts.store()
+
+
+def _row(
+    unit: Unit, homes: Mapping[int, str], time_ns: int, span: int, fact: FactReading
+) -> dict[str, Any]:
+    number = unit.numbers.next("sequence")
+    run_id = homes.get(span) or unit.event_runs.get(span)
+    if run_id is not None and fact.kind in TURNS:
+        unit.dirty_runs.add(run_id)
+        unit.turned_runs.add(run_id)
+    data = None
+    if fact.key not in (START, END) or fact.data:
+        data = dump(prepare(fact.data, unit.texts.announce), unit.texts.id)
+    return {
+        "seq": number,
+        "bound_seq": number,
+        "span": span,
+        "fact_key": text(fact.key),
+        "kind": text(fact.kind),
+        "time_ns": time_ns,
+        "iteration": fact.iteration,
+        "run_id": run_id,
+        "data": data,
+    }

@@ -1,0 +1,162 @@
+"""
+Settling runs: the rows of `runs`, so that lists and totals are true at every commit.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import and_, bindparam, delete, insert, select
+
+from otel_bridge_storage.run_rows import (
+    Segment,
+    identity,
+    implicit_identity,
+    is_implicit,
+    kept_identity,
+    run_row,
+)
+from otel_bridge_storage.run_totals import gather, hints
+from otel_bridge_storage.schema import runs, spans
+from otel_bridge_storage.unit import Unit
+
+_KEYS: Any = bindparam("keys", expanding=True)
+_above = spans.alias("above")
+_SEGMENTS = (
+    select(
+        spans.c.id,
+        spans.c.run_id,
+        spans.c.session_id,
+        spans.c.user_id,
+        spans.c.writer_id,
+        _above.c.run_id.label("run_above"),
+    )
+    .outerjoin(
+        _above,
+        and_(_above.c.trace_id == spans.c.trace_id, _above.c.span_id == spans.c.parent_span_id),
+    )
+    .where(spans.c.role == "run", spans.c.run_id.in_(_KEYS))
+    .order_by(spans.c.start_ns, spans.c.trace_id, spans.c.span_id)
+)
+_STORED = select(runs).where(runs.c.run_id.in_(_KEYS))
+_INSERT = insert(runs)
+_DELETE = delete(runs).where(runs.c.run_id.in_(_KEYS))
+_CHILDREN = select(runs.c.run_id, runs.c.parent_run_id).where(runs.c.parent_run_id.in_(_KEYS))
+_PARENTS = select(runs.c.run_id, runs.c.delegation_level, runs.c.session_id, runs.c.user_id).where(
+    runs.c.run_id.in_(_KEYS)
+)
+
+
+def settle_runs(unit: Unit) -> None:
+    """
+    Make the rows of the dirty runs, and of the runs below them that change with them.
+    """
+    fresh = set(unit.run_spans)
+    todo = unit.dirty_runs | fresh
+    done: set[str] = set()
+    while todo:
+        changed = _settle(unit, sorted(todo), fresh)
+        done |= todo
+        fresh = {row.run_id for row in unit.select(_CHILDREN, sorted(changed))} - done
+        todo = fresh
+
+
+def _settle(unit: Unit, run_ids: Sequence[str], fresh: set[str]) -> set[str]:
+    """
+    Make the rows of some runs.
+
+    Args:
+        fresh: Those whose own spans, or the runs above, may have changed; the others
+            keep what their row says of that.
+
+    Returns:
+        Runs whose level, session or user changed, which their children take over.
+    """
+    stored = {row.run_id: row._asdict() for row in unit.select(_STORED, run_ids)}
+    anew = [run_id for run_id in run_ids if run_id in fresh or run_id not in stored]
+    anew += [run_id for run_id in run_ids if run_id not in anew and not stored[run_id]["span_id"]]
+    identities = {run_id: kept_identity(row) for run_id, row in stored.items()}
+    identities |= _identities(unit, anew)
+    sums = gather(unit, run_ids)
+    rows = [
+        run_row(run_id, identities[run_id], sums[run_id])
+        for run_id in run_ids
+        if run_id in identities and not (is_implicit(identities[run_id]) and sums[run_id].empty)
+    ]
+    _inherit(unit, rows)
+    unit.delete(_DELETE, list(stored))
+    if rows:
+        unit.connection.execute(_INSERT, rows)
+    return _note_changes(unit, stored, {row["run_id"]: row for row in rows})
+
+
+def _identities(unit: Unit, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    segments = _segments(unit, run_ids)
+    found = {run_id: identity(unit, own) for run_id, own in segments.items()}
+    unsure = [run_id for run_id in run_ids if not found.get(run_id, {}).get("session_id")]
+    for run_id, hint in hints(unit, unsure).items():
+        if run_id in found:
+            own = found[run_id]
+            own["session_id"] = own["session_id"] or hint.session_id
+            own["user_id"] = own["user_id"] or hint.user_id
+        else:
+            found[run_id] = implicit_identity(run_id, hint)
+    return found
+
+
+def _note_changes(
+    unit: Unit, before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
+) -> set[str]:
+    changed = set()
+    for run_id in {*before, *after}:
+        old, new = before.get(run_id, {}), after.get(run_id, {})
+        for row in (old, new):
+            if row.get("session_id"):
+                unit.dirty_sessions.add(row["session_id"])
+        taken_over = ("delegation_level", "session_id", "user_id")
+        if any(old.get(name) != new.get(name) for name in taken_over):
+            changed.add(run_id)
+    return changed
+
+
+def _inherit(unit: Unit, rows: Sequence[dict[str, Any]]) -> None:
+    """
+    Set each run's level, and give a run without a session that of the run above it.
+    """
+    here = {row["run_id"]: row for row in rows}
+    parents = {row["parent_run_id"] for row in rows if row["parent_run_id"]} - here.keys()
+    above = {row.run_id: row._asdict() for row in unit.select(_PARENTS, sorted(parents))}
+    visiting: set[str] = set()
+
+    def settle(row: dict[str, Any]) -> None:
+        if row["delegation_level"] is not None or row["run_id"] in visiting:
+            return
+        visiting.add(row["run_id"])
+        parent = here.get(row["parent_run_id"])
+        if parent is not None:
+            settle(parent)
+        source = parent or above.get(row["parent_run_id"])
+        level = source["delegation_level"] if source else None
+        row["delegation_level"] = (
+            0 if row["parent_run_id"] is None else 1 if level is None else level + 1
+        )
+        if source:
+            row["session_id"] = row["session_id"] or source["session_id"]
+            row["user_id"] = row["user_id"] or source["user_id"]
+
+    for row in rows:
+        settle(row)
+
+
+def _segments(unit: Unit, run_ids: Sequence[str]) -> dict[str, list[Segment]]:
+    rows = unit.select(_SEGMENTS, run_ids)
+    read = unit.readings([row.id for row in rows])
+    found: defaultdict[str, list[Segment]] = defaultdict(list)
+    for row in rows:
+        span, reading = read[row.id]
+        found[row.run_id].append(
+            Segment(
+                row.id, span, reading, row.session_id, row.user_id, row.run_above, row.writer_id
+            )
+        )
+    return found

@@ -1,0 +1,169 @@
+"""
+The steps of one run, made of its input, its calls and the steps it committed itself.
+
+A model's answer is a step, and so is a tool's. A runtime that commits its steps itself
+tells the same ones once more: a committed step takes the place of the call it names,
+or of one that says the same. Steps keep what later facts say of them: condensed,
+hidden, rolled back.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+USER, ASSISTANT, TOOL = "user", "assistant", "tool"
+_ORDER = {USER: 0, ASSISTANT: 1, TOOL: 2}
+
+
+@dataclass(slots=True)
+class Step:
+    """
+    One step on its way to a row.
+
+    Attributes:
+        body: The message, or the row id under which it is stored already.
+        call_id: The runtime's id of the LLM call it came from.
+        committed: The runtime committed it itself.
+    """
+
+    step_id: str
+    role: str
+    time_ns: int
+    span: int
+    body: str | int | None
+    call_id: str | None = None
+    committed: bool = False
+    tool_call_id: str | None = None
+    tool_name: str | None = None
+    is_error: bool = False
+    hidden: bool = False
+    rolled_back: bool = False
+    condensed: str | None = None
+
+    @property
+    def place(self) -> tuple[int, int, str]:
+        """
+        What orders the steps of a run.
+        """
+        return (self.time_ns, _ORDER[self.role], self.step_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """
+    A fact that makes a step or changes some.
+    """
+
+    time_ns: int
+    kind: str
+    span: int
+    key: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def steps_of(
+    derived: Sequence[Step],
+    turns: Sequence[Turn],
+    texts_of: Callable[[set[int]], Mapping[int, str]],
+) -> list[Step]:
+    """
+    Join what the calls tell with what the runtime committed, in order.
+
+    Args:
+        texts_of: Fetches stored messages by row id.
+    """
+    committed = [step for turn in turns if (step := _committed(turn)) is not None]
+    told = _unpaired(derived, committed, texts_of)
+    steps = sorted([*told, *_unique(committed)], key=lambda step: step.place)
+    for turn in sorted(turns, key=lambda turn: turn.time_ns):
+        _apply(turn, steps)
+    return steps
+
+
+def message_body(role: str, content: Any) -> str:
+    """
+    Write a step's content as a message: text becomes one part, a list is the parts.
+    """
+    if isinstance(content, list):
+        parts = content
+    else:
+        text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+        parts = [{"type": "text", "content": text}]
+    return json.dumps({"role": role, "parts": parts}, ensure_ascii=False, separators=(",", ":"))
+
+
+def _committed(turn: Turn) -> Step | None:
+    role = {"step.user": USER, "step.assistant": ASSISTANT}.get(turn.kind)
+    if role is None:
+        return None
+    content = turn.data.get("content")
+    return Step(
+        step_id=str(turn.data.get("step_id") or turn.key),
+        role=role,
+        time_ns=turn.time_ns,
+        span=turn.span,
+        body=None if content is None else message_body(role, content),
+        call_id=turn.data.get("call_id"),
+        committed=True,
+    )
+
+
+def _unpaired(
+    derived: Sequence[Step],
+    committed: Sequence[Step],
+    texts_of: Callable[[set[int]], Mapping[int, str]],
+) -> Iterable[Step]:
+    """
+    Leave out derived steps that the runtime committed itself, one for one.
+    """
+    named = {step.call_id for step in committed if step.call_id}
+    said = Counter(
+        (step.role, _gist(step.body))
+        for step in committed
+        if step.call_id is None and isinstance(step.body, str)
+    )
+    texts = texts_of({step.body for step in derived if isinstance(step.body, int)}) if said else {}
+    for step in sorted(derived, key=lambda step: step.place):
+        if step.role == ASSISTANT and step.call_id in named:
+            continue
+        if said and step.role != TOOL and isinstance(step.body, int):
+            gist = (step.role, _gist(texts[step.body]))
+            if said[gist] > 0:
+                said[gist] -= 1
+                continue
+        yield step
+
+
+def _gist(body: str) -> str:
+    """
+    Reduce a message to what it says, whichever dialect wrote it.
+    """
+    try:
+        parts = json.loads(body)["parts"]
+    except (ValueError, TypeError, KeyError):
+        return body
+    return json.dumps(parts, sort_keys=True)
+
+
+def _unique(committed: Sequence[Step]) -> Iterable[Step]:
+    """
+    Keep the last word on each step id.
+    """
+    ordered = sorted(committed, key=lambda step: (step.time_ns, step.span, str(step.body)))
+    return {step.step_id: step for step in ordered}.values()
+
+
+def _apply(turn: Turn, steps: Sequence[Step]) -> None:
+    ids = turn.data.get("step_ids")
+    for step in steps:
+        listed = ids is not None and step.step_id in ids
+        if turn.kind == "steps.hidden" and listed:
+            step.hidden = True
+        elif turn.kind == "step.condensed" and step.step_id == turn.data.get("step_id"):
+            step.condensed = message_body(step.role, turn.data.get("content"))
+        elif turn.kind == "retrospect.applied" and listed and turn.data.get("replacement"):
+            step.condensed = message_body(step.role, turn.data["replacement"])
+        elif turn.kind == "run.rolled_back":
+            step.rolled_back |= listed or (ids is None and step.time_ns <= turn.time_ns)

@@ -1,0 +1,176 @@
+"""
+One write transaction and what is known in it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Delete, Select, bindparam, select
+
+from otel_bridge_storage.allocation import Allocation
+from otel_bridge_storage.binding import Node
+from otel_bridge_storage.interning import KnownRows, Origins, Texts, chunks
+from otel_bridge_storage.readings import Message, Pricer, Reader, Reading
+from otel_bridge_storage.records import SpanRecord
+from otel_bridge_storage.schema import spans
+from otel_bridge_storage.span_rows import PreparedSpan, load_by_id, records_texts
+
+_CHUNK = 5_000
+_PLACES = select(spans.c.id, spans.c.run_id, spans.c.outer_call).where(
+    spans.c.id.in_(bindparam("keys", expanding=True))
+)
+
+
+@dataclass(slots=True)
+class Change:
+    """
+    A span that this transaction stores, new or completed.
+
+    Attributes:
+        stored: The node it had before; None for a new span.
+        node: The node it has now.
+    """
+
+    record: SpanRecord
+    reading: Reading
+    prepared: PreparedSpan
+    node: Node
+    stored: Node | None
+
+    @property
+    def id(self) -> int:
+        """
+        The span's row id.
+        """
+        return self.node.id
+
+
+@dataclass(slots=True)
+class Unit:
+    """
+    One write transaction.
+
+    Attributes:
+        changes: The spans it stores, by row id.
+        dirty_calls: LLM spans whose call must be settled.
+        dirty_tools: Tool spans whose call must be settled.
+        dirty_runs: Runs whose row must be made anew.
+        run_spans: Runs of which a span of their own arrived or left.
+        dirty_sessions: Sessions whose row must be made anew.
+        call_runs: The runs of the calls whose row was made anew, by span row.
+        event_runs: The runs of stored spans that events arrived for, by span row.
+        turned_runs: Runs with new facts about pauses, endings or steps.
+    """
+
+    connection: Connection
+    numbers: Allocation
+    texts: Texts
+    origins: Origins
+    reader: Reader
+    pricer: Pricer
+    writer_id: str | None
+    changes: dict[int, Change] = field(default_factory=dict)
+    dirty_calls: set[int] = field(default_factory=set)
+    dirty_tools: set[int] = field(default_factory=set)
+    dirty_runs: set[str] = field(default_factory=set)
+    run_spans: set[str] = field(default_factory=set)
+    dirty_sessions: set[str] = field(default_factory=set)
+    call_runs: dict[int, str] = field(default_factory=dict)
+    event_runs: dict[int, str] = field(default_factory=dict)
+    turned_runs: set[str] = field(default_factory=set)
+    _read: dict[int, tuple[SpanRecord, Reading]] = field(default_factory=dict)
+
+    @classmethod
+    def begin(
+        cls,
+        connection: Connection,
+        known: KnownRows,
+        *,
+        reader: Reader,
+        pricer: Pricer,
+        writer_id: str | None,
+    ) -> "Unit":
+        """
+        Start the bookkeeping of a transaction that has begun.
+        """
+        numbers = Allocation(connection)
+        return cls(
+            connection=connection,
+            numbers=numbers,
+            texts=Texts(connection, numbers, known),
+            origins=Origins(connection, known),
+            reader=reader,
+            pricer=pricer,
+            writer_id=writer_id,
+        )
+
+    def readings(self, ids: Sequence[int]) -> dict[int, tuple[SpanRecord, Reading]]:
+        """
+        Give spans and what they mean, from this transaction or from the database.
+        """
+        result = {}
+        missing = []
+        for row_id in ids:
+            if (change := self.changes.get(row_id)) is not None:
+                result[row_id] = (change.record, change.reading)
+            elif row_id in self._read:
+                result[row_id] = self._read[row_id]
+            else:
+                missing.append(row_id)
+        for row_id, record in load_by_id(self.connection, missing).items():
+            result[row_id] = self._read[row_id] = (record, self.reader.read_span(record))
+        return result
+
+    def places(self, ids: Sequence[int]) -> dict[int, tuple[str | None, int | None]]:
+        """
+        Give the run and the outer call of spans that are stored and bound.
+        """
+        return {row.id: (row.run_id, row.outer_call) for row in self.select(_PLACES, ids)}
+
+    def select(self, statement: Select[Any], keys: Sequence[Any]) -> list[Any]:
+        """
+        Run a select whose parameter `keys` is a list, of any length.
+        """
+        rows: list[Any] = []
+        for chunk in chunks(keys, _CHUNK):
+            rows.extend(self.connection.execute(statement, {"keys": list(chunk)}))
+        return rows
+
+    def delete(self, statement: Delete, keys: Sequence[Any]) -> None:
+        """
+        Run a delete whose parameter `keys` is a list, of any length.
+        """
+        for chunk in chunks(keys, _CHUNK):
+            self.connection.execute(statement, {"keys": list(chunk)})
+
+    def announce(self, messages: Sequence[Message]) -> None:
+        """
+        Tell of messages that `message_ids` will be asked for.
+        """
+        for message in messages:
+            self.texts.announce(message.body)
+
+    def message_ids(self, messages: Sequence[Message]) -> list[int]:
+        """
+        Give the row ids of messages, storing those that are new.
+        """
+        self.announce(messages)
+        self.texts.store()
+        return [self.texts.id(message.body) for message in messages]
+
+    def stored_texts(self, ids: set[int]) -> dict[int, str]:
+        """
+        Fetch stored texts by row id.
+        """
+        return records_texts(self.connection, ids)
+
+    def text_id(self, body: str | None) -> int | None:
+        """
+        Give the row id of a text, storing it if it is new.
+        """
+        if body is None:
+            return None
+        self.texts.announce(body)
+        self.texts.store()
+        return self.texts.id(body)

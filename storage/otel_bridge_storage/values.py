@@ -1,0 +1,236 @@
+"""
+Attribute values as JSON text, without loss of type and with long texts kept apart.
+
+Plain JSON wherever it says the same, so that `json_extract` works on what people look
+for. What JSON cannot say, and long texts, are objects with one key that begins with `$`:
+
+    {"$bytes": "base64"}   {"$double": "NaN"}   {"$map": {…}} for a map with such keys
+    {"$text": id}          {"$list": [ids], "$separator": ", "}
+
+The last two stand for texts of the `messages` table: one text, or a JSON array cut
+into its elements, so that a prompt which grows by a message stores only that message.
+"""
+
+import base64
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+LONG_TEXT = 200
+_SEPARATORS = (", ", ",")
+_decoder = json.JSONDecoder()
+
+
+class Text:
+    """
+    A long text on its way into the `messages` table.
+    """
+
+    __slots__ = ("body",)
+
+    def __init__(self, body: str) -> None:
+        self.body = body
+
+
+class TextList:
+    """
+    A JSON array whose elements are on their way into the `messages` table.
+    """
+
+    __slots__ = ("bodies", "separator")
+
+    def __init__(self, bodies: tuple[str, ...], separator: str) -> None:
+        self.bodies = bodies
+        self.separator = separator
+
+
+def prepare(attributes: Mapping[str, Any], found: Callable[[str], None]) -> dict[str, Any]:
+    """
+    Make a map of attributes ready for `dump`, telling `found` of every long text in it.
+    """
+    return {key: _prepare(value, found) for key, value in attributes.items()}
+
+
+def prepare_value(value: Any, found: Callable[[str], None]) -> Any:
+    """
+    Make one value ready for `dump`, telling `found` of every long text in it.
+    """
+    return _prepare(value, found)
+
+
+def dump(prepared: Any, text_id: Callable[[str], int]) -> str:
+    """
+    Write prepared values as JSON text; `text_id` gives a long text's row id.
+    """
+
+    def default(value: Any) -> Any:
+        if isinstance(value, Text):
+            return {"$text": text_id(value.body)}
+        if isinstance(value, TextList):
+            return {"$list": [text_id(b) for b in value.bodies], "$separator": value.separator}
+        raise TypeError(f"{type(value).__name__} is not a telemetry value")
+
+    text = json.dumps(prepared, default=default, ensure_ascii=False, separators=(",", ":"))
+    return text if text.isascii() else _storable(text)
+
+
+def plain(value: Any) -> str:
+    """
+    Write a value as JSON text with every text in place; `resolve` turns it back.
+    """
+    return json.dumps(_prepare(value, None), separators=(",", ":"))
+
+
+def canonical(value: Any) -> str:
+    """
+    Write a value as JSON text that is the same for equal values, whatever their order.
+    """
+    return json.dumps(_prepare(value, None), sort_keys=True, separators=(",", ":"))
+
+
+def load(text: str | None) -> Any:
+    """
+    Read what `dump` wrote, with references still in place; `resolve` fills them in.
+    """
+    return None if text is None else json.loads(text)
+
+
+def references(raw: Any) -> Iterable[int]:
+    """
+    List the message ids that a loaded value refers to.
+    """
+    if isinstance(raw, dict):
+        if "$text" in raw and len(raw) == 1:
+            yield raw["$text"]
+        elif "$list" in raw and len(raw) == 2:
+            yield from raw["$list"]
+        else:
+            for item in raw.values():
+                yield from references(item)
+    elif isinstance(raw, list):
+        for item in raw:
+            yield from references(item)
+
+
+def resolve_map(raw: Mapping[str, Any], texts: Mapping[int, str]) -> dict[str, Any]:
+    """
+    Turn a loaded map of attributes back into what was stored.
+    """
+    return {key: resolve(value, texts) for key, value in raw.items()}
+
+
+def resolve(raw: Any, texts: Mapping[int, str]) -> Any:
+    """
+    Turn a loaded value back into what was stored.
+    """
+    if isinstance(raw, list):
+        return [resolve(item, texts) for item in raw]
+    if not isinstance(raw, dict):
+        return raw
+    if len(raw) <= 2 and (tag := next(iter(raw), "")).startswith("$"):
+        return _untag(tag, raw, texts)
+    return resolve_map(raw, texts)
+
+
+def split_array(text: str) -> TextList | None:
+    """
+    Cut the text of a JSON array into the exact texts of its elements.
+
+    Returns:
+        None where the text is not an array or could not be put together again.
+    """
+    if not text.startswith("["):
+        return None
+    return _split(text)
+
+
+@lru_cache(maxsize=32)
+def _split(text: str) -> TextList | None:
+    bodies: list[str] = []
+    position = 1
+    try:
+        while position < len(text) - 1:
+            _, end = _decoder.raw_decode(text, position)
+            bodies.append(text[position:end])
+            position = end
+            for separator in _SEPARATORS:
+                if text.startswith(separator, position):
+                    position += len(separator)
+                    break
+    except (ValueError, RecursionError):
+        return None
+    for separator in _SEPARATORS:
+        if "[" + separator.join(bodies) + "]" == text:
+            return TextList(tuple(bodies), separator)
+    return None
+
+
+def _prepare(value: Any, found: Callable[[str], None] | None) -> Any:
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        return value if found is None or len(value) < LONG_TEXT else _long(value, found)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"$double": str(value)}
+    if isinstance(value, bytes | bytearray | memoryview):
+        return {"$bytes": base64.b64encode(value).decode("ascii")}
+    if isinstance(value, Mapping):
+        inner = {str(key): _prepare(item, found) for key, item in value.items()}
+        tagged = any(key.startswith("$") for key in inner)
+        return {"$map": inner} if tagged else inner
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_prepare(item, found) for item in value]
+    return _prepare(str(value), found)
+
+
+def _long(text: str, found: Callable[[str], None]) -> Text | TextList | str:
+    if not _is_utf8(text):
+        return text
+    parts = split_array(text)
+    if parts is None:
+        found(text)
+        return Text(text)
+    for body in parts.bodies:
+        found(body)
+    return parts
+
+
+def _untag(tag: str, raw: dict[str, Any], texts: Mapping[int, str]) -> Any:
+    value = raw[tag]
+    if tag == "$text":
+        return texts[value]
+    if tag == "$list":
+        return "[" + raw["$separator"].join(texts[item] for item in value) + "]"
+    if tag == "$bytes":
+        return base64.b64decode(value)
+    if tag == "$double":
+        return float(value)
+    return resolve_map(value, texts)
+
+
+def _storable(text: str) -> str:
+    """
+    Escape lone surrogates, which a database cannot hold as text.
+    """
+    if _is_utf8(text):
+        return text
+    return "".join(f"\\u{ord(c):04x}" if 0xD800 <= ord(c) <= 0xDFFF else c for c in text)
+
+
+def clean(text: str) -> str:
+    """
+    Replace lone surrogates, which neither OTLP nor a database can hold in a text.
+    """
+    return text if _is_utf8(text) else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _is_utf8(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
