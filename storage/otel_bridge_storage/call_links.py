@@ -70,8 +70,11 @@ def _current(unit: Unit) -> Iterable[Link]:
             run_id = bound.run_id or change.record.trace_id
             key = (call.call_id, run_id) if call.call_id else None
             yield Link(span, bound.outer_call, call.response_id, key)
-    # What moved without arriving has its new place in its row already.
-    yield from (_link(row) for row in unit.select(_BY_SPAN, moved))
+    places = unit.places(moved)
+    for row in unit.select(_BY_SPAN, moved):
+        bound_run, outer = places[row.span]
+        key = (row.call_id, bound_run or row.run_id) if row.call_id else None
+        yield Link(row.span, outer, row.response_id, key)
 
 
 def _neighbours(unit: Unit, links: Sequence[Link]) -> list[Link]:

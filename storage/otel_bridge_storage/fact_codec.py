@@ -9,7 +9,6 @@ what is read back is what was recorded.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, make_dataclass
-from functools import cache
 from types import UnionType
 from typing import Any, get_args, get_origin
 
@@ -88,7 +87,9 @@ def attributes_of(fact: Fact) -> dict[str, Any]:
     The run's id and the time are not among them: the span and the event say these.
     """
     exact = not isinstance(fact, SPAN_FACTS)
-    written: dict[str, Any] = {} if fact.iteration is None else {ITERATION: fact.iteration}
+    written: dict[str, Any] = {}
+    if fact.iteration is not None:
+        written[ITERATION] = _encoded(fact.iteration, _ANYTHING, exact=False)
     if exact and fact.fact_id is not None:
         written[FACT_ID] = fact.fact_id
     if isinstance(fact, CustomFact):
@@ -185,8 +186,13 @@ _COLUMNS: dict[type[Fact], tuple[_Column, ...]] = {}
 _EXTENDED: dict[type[Fact], Callable[..., Fact]] = {}
 
 
-@cache
 def _columns(fact: type[Fact]) -> tuple[_Column, ...]:
+    if fact not in _COLUMNS:
+        _COLUMNS[fact] = _declared(fact)
+    return _COLUMNS[fact]
+
+
+def _declared(fact: type[Fact]) -> tuple[_Column, ...]:
     required = dict([_REQUIRED_IDS[base] for base in fact.__mro__ if base in _REQUIRED_IDS])
     return tuple(
         _Column(
@@ -200,7 +206,6 @@ def _columns(fact: type[Fact]) -> tuple[_Column, ...]:
     )
 
 
-@cache
 def _required(fact: type[Fact]) -> tuple[str, ...]:
     own = (each for each in fields(fact) if each.name not in _OF_EVERY_FACT)
     return tuple(
@@ -215,15 +220,16 @@ def _held_type(declared: Any) -> type | None:
     if isinstance(declared, UnionType):
         declared = next(each for each in get_args(declared) if each is not type(None))
     held = get_origin(declared) or declared
-    return held if isinstance(held, type) else None
+    return held if isinstance(held, type) and held is not Any else None
 
 
-@cache
 def _with_extra(fact: type[Fact]) -> Callable[..., Fact]:
-    extra = ("extra", Mapping[str, Any], field(default_factory=dict))
-    return make_dataclass(
-        fact.__name__, [extra], bases=(fact,), frozen=True, slots=True, kw_only=True
-    )
+    if fact not in _EXTENDED:
+        extra: Any = ("extra", Mapping[str, Any], field(default_factory=dict))
+        _EXTENDED[fact] = make_dataclass(
+            fact.__name__, [extra], bases=(fact,), frozen=True, slots=True, kw_only=True
+        )
+    return _EXTENDED[fact]
 
 
 def _extra(fact: Fact) -> Mapping[str, Any]:

@@ -56,14 +56,12 @@ def _related(unit: Unit, before: Sequence[Any]) -> set[int]:
     """
     outers = {row.outer_call for row in before}
     calls = {(row.tool_call_id, row.run_id) for row in before if row.tool_call_id}
-    for span in unit.dirty_tools:
-        change = unit.changes.get(span)
-        if change is not None and change.reading.tool is not None:
-            bound = change.node.bound
-            outers.add(bound.outer_call)
-            if change.reading.tool.tool_call_id:
-                run_id = bound.run_id or change.record.trace_id
-                calls.add((change.reading.tool.tool_call_id, run_id))
+    places = unit.places(sorted(unit.dirty_tools))
+    for span, (record, reading) in unit.readings(list(places)).items():
+        run_id, outer = places[span]
+        outers.add(outer)
+        if reading.tool is not None and reading.tool.tool_call_id:
+            calls.add((reading.tool.tool_call_id, run_id or record.trace_id))
     near = unit.select(_BY_OUTER, sorted(unit.dirty_tools))
     near += unit.select(_BY_SPAN, sorted(outers - {None}))
     near += unit.select(_BY_CALL, sorted(calls))

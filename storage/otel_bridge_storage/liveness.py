@@ -1,0 +1,115 @@
+"""
+Who writes, and who no longer does: open runs of a dead writer are interrupted.
+
+A writer has a row of its own and renews its `last_seen_ns` with each commit and every
+few seconds besides. It is dead when it closed in good order, when its process is gone
+from this host, or when it has not been heard of for `SILENCE_S`.
+"""
+
+import os
+import secrets
+import socket
+import sqlite3
+import sys
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, update
+
+from otel_bridge_storage.schema import writers
+
+HEARTBEAT_S = 5.0
+SILENCE_S = 30.0
+_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """
+    The row of one writing process in one database.
+    """
+
+    writer_id: str
+    host: str
+    pid: int
+
+    @classmethod
+    def here(cls) -> "Writer":
+        """
+        Make the writer that this process is from now on.
+        """
+        return cls(secrets.token_hex(8), socket.gethostname(), os.getpid())
+
+    def enter(self, connection: Connection, now_ns: int) -> None:
+        """
+        Write the row.
+        """
+        connection.execute(
+            insert(writers),
+            {
+                "writer_id": self.writer_id,
+                "host": self.host,
+                "pid": self.pid,
+                "started_ns": now_ns,
+                "last_seen_ns": now_ns,
+            },
+        )
+
+    def renew(self, connection: Connection, now_ns: int) -> None:
+        """
+        Say that the writer lives.
+        """
+        self._set(connection, last_seen_ns=now_ns)
+
+    def leave(self, connection: Connection, now_ns: int) -> None:
+        """
+        Say that the writer ended in good order.
+        """
+        self._set(connection, last_seen_ns=now_ns, closed_ns=now_ns)
+
+    def _set(self, connection: Connection, **times: int) -> None:
+        connection.execute(
+            update(writers).where(writers.c.writer_id == self.writer_id).values(**times)
+        )
+
+
+DEAD_WRITERS_SQL = "SELECT writer_id, host, pid, last_seen_ns, closed_ns FROM writers"
+
+
+def is_dead(
+    host: str, pid: int, last_seen_ns: int, closed_ns: int | None, *, now_ns: int | None = None
+) -> bool:
+    """
+    Say whether a writer is gone.
+
+    Args:
+        now_ns: The time to judge by; the present if None.
+    """
+    now_ns = time.time_ns() if now_ns is None else now_ns
+    if closed_ns is not None or now_ns - last_seen_ns > SILENCE_S * _NS:
+        return True
+    return host == socket.gethostname() and not _process_exists(pid)
+
+
+def dead_writers(connection: sqlite3.Connection, *, now_ns: int | None = None) -> list[str]:
+    """
+    List the writers that are gone.
+    """
+    return [
+        writer_id
+        for writer_id, *state in connection.execute(DEAD_WRITERS_SQL)
+        if is_dead(*state, now_ns=now_ns)
+    ]
+
+
+def _process_exists(pid: int) -> bool:
+    # On Windows os.kill would end the process; its silence tells soon enough.
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
