@@ -13,6 +13,7 @@ from otel_bridge_storage.binding import Forest, Node, arrived_node, stored_node
 from otel_bridge_storage.calls import settle_llm_calls
 from otel_bridge_storage.database import Database
 from otel_bridge_storage.interning import KnownRows
+from otel_bridge_storage.liveness import Presence, Writer
 from otel_bridge_storage.log_content import store_logs
 from otel_bridge_storage.readings import FactReading, Pricer, Reader, Role
 from otel_bridge_storage.records import Arrival, LogRecord, SpanEvent, SpanRecord
@@ -64,16 +65,16 @@ class Ingestor:
         database: Where to.
         reader: Says what telemetry means.
         pricer: Says what calls cost.
-        writer_id: The row of `writers` that open spans belong to.
+        writer: Who writes; open spans belong to it. By default this process, now.
     """
 
     def __init__(
-        self, database: Database, *, reader: Reader, pricer: Pricer, writer_id: str | None = None
+        self, database: Database, *, reader: Reader, pricer: Pricer, writer: Writer | None = None
     ) -> None:
         self._database = database
         self._reader = reader
         self._pricer = pricer
-        self._writer_id = writer_id
+        self._presence = Presence(writer or Writer.here())
         self._known = KnownRows()
 
     def apply(self, arrivals: Sequence[Arrival]) -> Applied:
@@ -92,15 +93,32 @@ class Ingestor:
                     self._known,
                     reader=self._reader,
                     pricer=self._pricer,
-                    writer_id=self._writer_id,
+                    writer_id=self._presence.show(connection),
                 )
                 applied = _apply(unit, batch)
                 unit.numbers.save()
         except BaseException:
             self._known.forget()
+            self._presence.rolled_back()
             raise
+        self._presence.committed()
         self._known.remember(unit.texts.stored, unit.origins.stored)
         return applied
+
+    def renew(self) -> None:
+        """
+        Say that the writer lives, where nothing is to be written.
+        """
+        with self._database.transaction() as connection:
+            self._presence.show(connection)
+        self._presence.committed()
+
+    def leave(self) -> None:
+        """
+        Say that the writer ended in good order; what it left open is interrupted.
+        """
+        with self._database.transaction() as connection:
+            self._presence.leave(connection)
 
 
 class _Batch:

@@ -21,6 +21,7 @@ from otel_bridge_storage.schema import writers
 HEARTBEAT_S = 5.0
 SILENCE_S = 30.0
 _NS = 1_000_000_000
+_RENEW_NS = _NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,55 @@ class Writer:
         connection.execute(
             update(writers).where(writers.c.writer_id == self.writer_id).values(**times)
         )
+
+
+class Presence:
+    """
+    A writer's row, kept up to date as transactions go by.
+
+    Args:
+        writer: Whose row.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._shown_ns: int | None = None
+        self._committed_ns: int | None = None
+
+    def show(self, connection: Connection) -> str:
+        """
+        Write or renew the row if it is time to; part of the caller's transaction.
+
+        Returns:
+            The writer's id.
+        """
+        now_ns = time.time_ns()
+        if self._shown_ns is None:
+            self._writer.enter(connection, now_ns)
+            self._shown_ns = now_ns
+        elif now_ns - self._shown_ns > _RENEW_NS or now_ns < self._shown_ns:
+            self._writer.renew(connection, now_ns)
+            self._shown_ns = now_ns
+        return self._writer.writer_id
+
+    def leave(self, connection: Connection) -> None:
+        """
+        Say in the row that the writer ended in good order.
+        """
+        if self._shown_ns is not None:
+            self._writer.leave(connection, time.time_ns())
+
+    def committed(self) -> None:
+        """
+        Take note that the last transaction is durable.
+        """
+        self._committed_ns = self._shown_ns
+
+    def rolled_back(self) -> None:
+        """
+        Take it that the last transaction never was.
+        """
+        self._shown_ns = self._committed_ns
 
 
 DEAD_WRITERS_SQL = "SELECT writer_id, host, pid, last_seen_ns, closed_ns FROM writers"
