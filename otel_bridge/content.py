@@ -1,0 +1,210 @@
+"""
+Content: what people, models and tools wrote, and who may see it.
+
+Which attributes are content is one list. What is done with them is decided twice, apart:
+for the local store and for what leaves the machine.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from otel_bridge_storage.fact_codec import content_attributes
+from otel_bridge_storage.rate_limit import RateLimit
+from otel_bridge_storage.records import EventRecord, LogRecord, SpanEvent, SpanRecord
+
+Redact = Callable[[str, str], str]
+
+_log = logging.getLogger("otel_bridge")
+
+_NAMES = content_attributes() | {
+    "gen_ai.system_instructions",
+    "gen_ai.tool.definitions",
+    "gen_ai.tool.call.arguments",
+    "gen_ai.tool.call.result",
+    "gen_ai.prompt",
+    "gen_ai.completion",
+    "gen_ai.event.content",
+    "input.value",
+    "output.value",
+    "traceloop.entity.input",
+    "traceloop.entity.output",
+    "ai.prompt",
+    "ai.response.text",
+    "ai.response.object",
+    "ai.response.toolCalls",
+    "ai.toolCall.args",
+    "ai.toolCall.result",
+    "langfuse.observation.input",
+    "langfuse.observation.output",
+    "langfuse.trace.input",
+    "langfuse.trace.output",
+    "mlflow.spanInputs",
+    "mlflow.spanOutputs",
+    "request_data",
+    "response_data",
+    "all_messages_events",
+    "pydantic_ai.all_messages",
+    "final_result",
+    "tool_arguments",
+    "tool_response",
+    "user_prompt",
+    "exception.stacktrace",
+}
+_PREFIXES = (
+    "gen_ai.prompt.",
+    "gen_ai.completion.",
+    "llm.input_messages",
+    "llm.output_messages",
+    "llm.prompts",
+    "llm.tools",
+    "ai.prompt.",
+)
+_MESSAGE_EVENTS = ("gen_ai.",)
+
+
+def is_content(name: str) -> bool:
+    """
+    Whether an attribute of this name holds what people, models or tools wrote.
+    """
+    return name in _NAMES or name.startswith(_PREFIXES)
+
+
+class ContentPolicy:
+    """
+    What happens to content on one way out.
+
+    Args:
+        keep: False leaves content out altogether.
+        redact: Called with an attribute's name and each text in it; gives the text to
+            keep. A text on which it raises is left out.
+    """
+
+    def __init__(self, *, keep: bool = True, redact: Redact | None = None) -> None:
+        self._keep = keep
+        self._redact = redact
+        self._complain = RateLimit(60.0)
+
+    @property
+    def changes_nothing(self) -> bool:
+        """
+        Whether everything passes as it is.
+        """
+        return self._keep and self._redact is None
+
+    def span(self, span: SpanRecord) -> SpanRecord:
+        """
+        Give the span with its content treated.
+        """
+        if self.changes_nothing:
+            return span
+        return replace(
+            span,
+            attributes=self.attributes(span.attributes),
+            events=tuple(self.event(event) for event in span.events),
+            status_message=self.text("status.message", span.status_message),
+        )
+
+    def event(self, event: EventRecord) -> EventRecord:
+        """
+        Give an event of a span with its content treated.
+        """
+        if self.changes_nothing:
+            return event
+        return replace(event, attributes=self.event_attributes(event.name, event.attributes))
+
+    def live_event(self, event: SpanEvent) -> SpanEvent:
+        """
+        Give an event that came ahead of its span's end with its content treated.
+        """
+        return event if self.changes_nothing else replace(event, event=self.event(event.event))
+
+    def log(self, log: LogRecord) -> LogRecord:
+        """
+        Give a log record with its content treated; its body is content.
+        """
+        if self.changes_nothing:
+            return log
+        body = self._value("body", log.body) if self._keep else None
+        return replace(log, body=body, attributes=self.attributes(log.attributes))
+
+    def attributes(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Give attributes with their content treated.
+        """
+        return self._treat(attributes, is_content)
+
+    def event_attributes(self, name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Give the attributes of an event; those of message events are content.
+        """
+        if name.startswith(_MESSAGE_EVENTS):
+            return self._treat(attributes, lambda key: key == "content" or is_content(key))
+        return self._treat(attributes, lambda key: key == "exception.message" or is_content(key))
+
+    def text(self, name: str, text: str) -> str:
+        """
+        Give one text that is kept even where content is not, such as an error message.
+        """
+        redacted = self._text(name, text) if text else text
+        return redacted if isinstance(redacted, str) else ""
+
+    def _treat(
+        self, attributes: Mapping[str, Any], content: Callable[[str], bool]
+    ) -> dict[str, Any]:
+        treated = {}
+        for key, value in attributes.items():
+            if not content(key):
+                treated[key] = value
+            elif key == "exception.message" and isinstance(value, str):
+                treated[key] = self.text(key, value)
+            elif self._keep:
+                treated[key] = self._value(key, value)
+        return treated
+
+    def _value(self, name: str, value: Any) -> Any:
+        if self._redact is None:
+            return value
+        if isinstance(value, str):
+            return self._structured(name, value)
+        if isinstance(value, Mapping):
+            return {key: self._value(name, item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._value(name, item) for item in value]
+        return value
+
+    def _structured(self, name: str, text: str) -> Any:
+        """
+        Redact the texts inside JSON one by one, so that what is left is still JSON.
+        """
+        if text[:1] in "[{" and text:
+            try:
+                return json.dumps(self._leaves(name, json.loads(text)), ensure_ascii=False)
+            except (ValueError, RecursionError):
+                pass
+        return self._text(name, text)
+
+    def _leaves(self, name: str, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._text(name, value)
+        if isinstance(value, dict):
+            return {key: self._leaves(name, item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._leaves(name, item) for item in value]
+        return value
+
+    def _text(self, name: str, text: str) -> str | None:
+        if self._redact is None:
+            return text
+        try:
+            return str(self._redact(name, text))
+        except Exception as error:  # noqa: BLE001 - a text that could not be redacted must not pass
+            if self._complain.allows(name):
+                _log.warning(
+                    "otel-bridge: the redaction hook failed on %s (%s), the text is left out",
+                    name,
+                    type(error).__name__,
+                )
+            return None
