@@ -12,19 +12,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, select, tuple_
+from sqlalchemy import Connection, Row, select
 
-from otel_bridge_storage.interning import chunks
 from otel_bridge_storage.readings import Reading, Role
 from otel_bridge_storage.records import SpanRecord
 from otel_bridge_storage.schema import spans
-from otel_bridge_storage.span_rows import FIND_BY_KEY, Key
+from otel_bridge_storage.span_rows import FIND_BY_KEY, PLACE_COLUMNS, Key
+from otel_bridge_storage.statements import KEYS, Lookup
 
-_CHUNK = 5_000
 _OWN_SESSION, _OWN_USER = 1, 2
 
-_FIND_CHILDREN = select(*FIND_BY_KEY.selected_columns).where(
-    tuple_(spans.c.trace_id, spans.c.parent_span_id).in_(bindparam("keys", expanding=True))
+_FIND_CHILDREN = Lookup(
+    select(*PLACE_COLUMNS).where(KEYS), spans.c.trace_id, spans.c.parent_span_id
 )
 
 
@@ -165,10 +164,9 @@ class Forest:
                 loaded.append(node)
         return loaded
 
-    def _load(self, statement: Any, keys: Sequence[Key]) -> Iterable[Node]:
-        for chunk in chunks(keys, _CHUNK):
-            for row in self._connection.execute(statement, {"keys": list(chunk)}):
-                yield stored_node(row)
+    def _load(self, lookup: Lookup, keys: Sequence[Key]) -> Iterable[Node]:
+        for row in lookup.rows(self._connection, keys):
+            yield stored_node(row)
 
 
 def stored_node(row: Row[Any]) -> Node:

@@ -6,14 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select, tuple_
+from sqlalchemy import select
 
 from otel_bridge_storage.readings import Role
 from otel_bridge_storage.schema import llm_calls
+from otel_bridge_storage.statements import KEYS, Lookup
 from otel_bridge_storage.unit import Unit
 
 # A mock that answers with one id for ever must not make every call cost more than the last.
 _COPIES_LIMIT = 200
+_ROWS_LIMIT = 5_000
 
 _ROWS = select(
     llm_calls.c.span,
@@ -22,12 +24,10 @@ _ROWS = select(
     llm_calls.c.call_id,
     llm_calls.c.run_id,
 ).order_by(llm_calls.c.start_ns, llm_calls.c.span)
-_BY_SPAN = _ROWS.where(llm_calls.c.span.in_(bindparam("keys", expanding=True)))
-_BY_OUTER = _ROWS.where(llm_calls.c.outer_call.in_(bindparam("keys", expanding=True)))
-_BY_RESPONSE = _ROWS.where(llm_calls.c.response_id.in_(bindparam("keys", expanding=True)))
-_BY_CALL = _ROWS.where(
-    tuple_(llm_calls.c.call_id, llm_calls.c.run_id).in_(bindparam("keys", expanding=True))
-)
+_BY_SPAN = Lookup(_ROWS.where(KEYS), llm_calls.c.span)
+_BY_OUTER = Lookup(_ROWS.where(KEYS), llm_calls.c.outer_call)
+_BY_RESPONSE = Lookup(_ROWS.where(KEYS).limit(_ROWS_LIMIT), llm_calls.c.response_id)
+_BY_CALL = Lookup(_ROWS.where(KEYS), llm_calls.c.call_id, llm_calls.c.run_id)
 
 
 class Link(NamedTuple):
@@ -80,8 +80,8 @@ def _current(unit: Unit) -> Iterable[Link]:
 def _neighbours(unit: Unit, links: Sequence[Link]) -> list[Link]:
     rows = list(unit.select(_BY_OUTER, [link.span for link in links]))
     rows += unit.select(_BY_SPAN, [link.outer for link in links if link.outer])
-    rows += _copies(unit, _BY_RESPONSE, {link.response_id for link in links if link.response_id})
-    rows += _copies(unit, _BY_CALL, {link.call for link in links if link.call})
+    rows += _copies(unit, {link.response_id for link in links if link.response_id})
+    rows += unit.select(_BY_CALL, sorted({link.call for link in links if link.call}))
     return [_link(row) for row in rows]
 
 
@@ -110,8 +110,12 @@ def _link(row: Any) -> Link:
     return Link(row.span, row.outer_call, row.response_id, call)
 
 
-def _copies(unit: Unit, statement: Any, keys: set[Any]) -> list[Any]:
-    if not keys:
-        return []
-    limited = statement.limit(_COPIES_LIMIT * len(keys))
-    return unit.select(limited, sorted(keys))
+def _copies(unit: Unit, response_ids: set[str]) -> list[Any]:
+    rows = unit.select(_BY_RESPONSE, sorted(response_ids))
+    if len(rows) < _ROWS_LIMIT:
+        return rows
+    return [
+        row
+        for response_id in sorted(response_ids)
+        for row in unit.select(_BY_RESPONSE, [response_id])[:_COPIES_LIMIT]
+    ]

@@ -5,7 +5,7 @@ Settling LLM calls: one counted row for each request to a model.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, delete, insert, select
+from sqlalchemy import delete, insert, select
 
 from otel_bridge_storage.call_groups import CallSpan, judge
 from otel_bridge_storage.call_links import components
@@ -14,13 +14,13 @@ from otel_bridge_storage.log_content import Logged, logged_messages
 from otel_bridge_storage.readings import CallReading, Reading, Usage
 from otel_bridge_storage.records import SpanRecord
 from otel_bridge_storage.schema import llm_calls
+from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.unit import Unit
 
 _NOTHING_LOGGED: Logged = ((), ())
-_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
-_DELETE = delete(llm_calls).where(llm_calls.c.span.in_(_KEYS))
-_INSERT = insert(llm_calls)
-_RUNS_BEFORE = select(llm_calls.c.run_id).where(llm_calls.c.span.in_(_KEYS)).distinct()
+_DELETE = Lookup(delete(llm_calls).where(KEYS), llm_calls.c.span)
+_INSERT = Rows(insert(llm_calls))
+_RUNS_BEFORE = Lookup(select(llm_calls.c.run_id).where(KEYS).distinct(), llm_calls.c.span)
 
 
 def settle_llm_calls(unit: Unit) -> None:
@@ -45,8 +45,7 @@ def settle_llm_calls(unit: Unit) -> None:
             rows.append(row | _price(unit, row))
     unit.dirty_runs.update(row.run_id for row in unit.select(_RUNS_BEFORE, members))
     unit.delete(_DELETE, members)
-    if rows:
-        unit.connection.execute(_INSERT, rows)
+    unit.write(_INSERT, rows)
     unit.dirty_runs.update(row["run_id"] for row in rows)
     unit.call_runs.update((row["span"], row["run_id"]) for row in rows)
 

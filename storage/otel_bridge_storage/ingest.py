@@ -22,17 +22,28 @@ from otel_bridge_storage.runs import settle_runs
 from otel_bridge_storage.schema import spans
 from otel_bridge_storage.sessions import settle_sessions
 from otel_bridge_storage.span_rows import FIND_BY_KEY, Key, load_by_id, prepare_span, richness
+from otel_bridge_storage.statements import Rows
 from otel_bridge_storage.steps import settle_steps
 from otel_bridge_storage.tools import settle_tool_calls
 from otel_bridge_storage.unit import Change, Unit
 
 _BINDING = ("role", "run_id", "outer_call", "session_id", "user_id", "names")
-_INSERT_SPANS = insert(spans)
-_UPDATE_SPANS = update(spans).where(spans.c.id == bindparam("at"))
-_UPDATE_BINDINGS = (
+_INSERT_SPANS = Rows(insert(spans).values({c.name: bindparam(c.name) for c in spans.columns}))
+_UPDATE_SPANS = Rows(
     update(spans)
     .where(spans.c.id == bindparam("at"))
-    .values({name: bindparam(f"new_{name}") for name in _BINDING})
+    .values(
+        {
+            column.name: bindparam(f"{column.name}_")
+            for column in spans.columns
+            if column.name != "id"
+        }
+    )
+)
+_UPDATE_BINDINGS = Rows(
+    update(spans)
+    .where(spans.c.id == bindparam("at"))
+    .values({name: bindparam(f"{name}_") for name in _BINDING})
 )
 
 
@@ -249,8 +260,7 @@ def _bind_and_write(unit: Unit) -> dict[int, str]:
     unit.run_spans |= forest.visited_runs
     _write_spans(unit)
     moved = [node for node in bound if node.id not in unit.changes]
-    if moved:
-        unit.connection.execute(_UPDATE_BINDINGS, [_binding(node, "new_") for node in moved])
+    unit.write(_UPDATE_BINDINGS, [{"at": node.id} | _renamed(_binding(node)) for node in moved])
     for change in unit.changes.values():
         _mark(unit, change.node)
     for node in moved:
@@ -276,23 +286,26 @@ def _write_spans(unit: Unit) -> None:
         row = change.prepared.row(unit.texts, unit.origins) | _binding(change.node)
         row["writer_id"] = unit.writer_id if change.record.end_ns is None else None
         if change.stored is None:
-            row["id"] = row.pop("at")
-            new.append(row)
+            new.append({"id": change.id} | row)
         else:
-            completed.append(row)
-    if new:
-        unit.connection.execute(_INSERT_SPANS, new)
-    if completed:
-        unit.connection.execute(_UPDATE_SPANS, completed)
+            completed.append({"at": change.id} | _renamed(row))
+    unit.write(_INSERT_SPANS, new)
+    unit.write(_UPDATE_SPANS, completed)
 
 
-def _binding(node: Node, prefix: str = "") -> dict[str, Any]:
+def _binding(node: Node) -> dict[str, Any]:
     return {
-        "at": node.id,
-        f"{prefix}role": None if node.role is Role.OTHER else node.role.value,
-        f"{prefix}run_id": node.bound.run_id,
-        f"{prefix}outer_call": node.bound.outer_call,
-        f"{prefix}session_id": node.bound.session_id,
-        f"{prefix}user_id": node.bound.user_id,
-        f"{prefix}names": node.names,
+        "role": None if node.role is Role.OTHER else node.role.value,
+        "run_id": node.bound.run_id,
+        "outer_call": node.bound.outer_call,
+        "session_id": node.bound.session_id,
+        "user_id": node.bound.user_id,
+        "names": node.names,
     }
+
+
+def _renamed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Name values as an update's parameters are, which may not be named as its columns.
+    """
+    return {f"{name}_": value for name, value in row.items()}

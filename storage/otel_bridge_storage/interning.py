@@ -7,20 +7,18 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, insert, select
+from sqlalchemy import Connection, Table, insert, select
 
 from otel_bridge_storage.allocation import Allocation
 from otel_bridge_storage.records import ResourceRecord, ScopeRecord
 from otel_bridge_storage.schema import messages, resources, scopes
+from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.values import canonical, clean, plain
 
 _KNOWN_LIMIT = 20_000
-_CHUNK = 5_000
 
-_FIND_MESSAGES = select(messages.c.hash, messages.c.id).where(
-    messages.c.hash.in_(bindparam("hashes", expanding=True))
-)
-_INSERT_MESSAGES = insert(messages)
+_FIND_MESSAGES = Lookup(select(messages.c.hash, messages.c.id).where(KEYS), messages.c.hash)
+_INSERT_MESSAGES = Rows(insert(messages))
 
 
 class KnownRows:
@@ -84,18 +82,14 @@ class Texts:
         if not self._pending:
             return
         wanted, self._pending = self._pending, {}
-        for chunk in chunks(list(wanted), _CHUNK):
-            rows = self._connection.execute(_FIND_MESSAGES, {"hashes": chunk})
-            self.stored.update({row.hash: row.id for row in rows})
+        for row in _FIND_MESSAGES.rows(self._connection, list(wanted)):
+            self.stored[row.hash] = row.id
         new = {
             digest: self._numbers.next("message") for digest in wanted if digest not in self.stored
         }
-        if new:
-            self._connection.execute(
-                _INSERT_MESSAGES,
-                [{"id": new[d], "hash": d, "body": wanted[d]} for d in new],
-            )
-            self.stored.update(new)
+        rows = [{"id": new[d], "hash": d, "body": wanted[d]} for d in new]
+        _INSERT_MESSAGES.write(self._connection, rows)
+        self.stored.update(new)
 
     def id(self, body: str) -> int:
         """

@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, insert, select
 
-from otel_bridge_storage.interning import chunks, text_hash
+from otel_bridge_storage.interning import text_hash
 from otel_bridge_storage.readings import LogReading, Message
 from otel_bridge_storage.records import LogRecord, SpanRecord
 from otel_bridge_storage.schema import logs, resources, scopes, spans
 from otel_bridge_storage.span_rows import records_texts, resource_of, scope_of
+from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.unit import Unit
 from otel_bridge_storage.values import (
     canonical,
@@ -27,10 +28,9 @@ from otel_bridge_storage.values import (
 )
 
 Logged = tuple[tuple[Message, ...], tuple[Message, ...]]
-_CHUNK = 5_000
 
-_FIND = select(logs.c.hash).where(logs.c.hash.in_(bindparam("hashes", expanding=True)))
-_INSERT = insert(logs)
+_FIND = Lookup(select(logs.c.hash).where(KEYS), logs.c.hash)
+_INSERT = Rows(insert(logs))
 _FULL = (
     select(
         logs,
@@ -48,13 +48,10 @@ _FULL = (
     .join(scopes, scopes.c.id == logs.c.scope_id)
     .order_by(logs.c.time_ns, logs.c.hash)
 )
-LOGS_BY_SPAN = _FULL.where(
-    tuple_(logs.c.trace_id, logs.c.span_id).in_(bindparam("keys", expanding=True))
-)
+_LOGS_BY_SPAN = Lookup(_FULL.where(KEYS), logs.c.trace_id, logs.c.span_id)
 LOGS_BY_TRACE = _FULL.where(logs.c.trace_id == bindparam("trace_id"))
-_LLM_SPANS = select(spans.c.id).where(
-    tuple_(spans.c.trace_id, spans.c.span_id).in_(bindparam("keys", expanding=True)),
-    spans.c.role == "llm",
+_LLM_SPANS = Lookup(
+    select(spans.c.id).where(KEYS, spans.c.role == "llm"), spans.c.trace_id, spans.c.span_id
 )
 
 
@@ -66,9 +63,8 @@ def store_logs(unit: Unit, records: Sequence[LogRecord]) -> int:
         How many were not there before.
     """
     by_hash = {text_hash(_identity(record)): record for record in records}
-    for chunk in chunks(list(by_hash), _CHUNK):
-        for digest in unit.connection.execute(_FIND, {"hashes": chunk}).scalars():
-            del by_hash[digest]
+    for row in unit.select(_FIND, list(by_hash)):
+        by_hash.pop(row.hash, None)
     prepared = [
         (
             digest,
@@ -79,8 +75,7 @@ def store_logs(unit: Unit, records: Sequence[LogRecord]) -> int:
         for digest, record in by_hash.items()
     ]
     unit.texts.store()
-    if prepared:
-        unit.connection.execute(_INSERT, [_row(unit, *item) for item in prepared])
+    unit.write(_INSERT, [_row(unit, *item) for item in prepared])
     _mark_calls(unit, by_hash.values())
     return len(by_hash)
 
@@ -91,12 +86,11 @@ def logged_messages(unit: Unit, wanted: Mapping[int, SpanRecord]) -> dict[int, L
     """
     keys = {record.key: span for span, record in wanted.items()}
     readings: defaultdict[int, list[LogReading]] = defaultdict(list)
-    for chunk in chunks(sorted(keys), _CHUNK):
-        rows = unit.connection.execute(LOGS_BY_SPAN, {"keys": list(chunk)}).mappings()
-        for record in log_records(unit.connection, [dict(row) for row in rows]):
-            reading = unit.reader.read_log(record)
-            if reading is not None:
-                readings[keys[record.trace_id, record.span_id]].append(reading)
+    rows = [row._asdict() for row in unit.select(_LOGS_BY_SPAN, sorted(keys))]
+    for record in log_records(unit.connection, rows):
+        reading = unit.reader.read_log(record)
+        if reading is not None:
+            readings[keys[record.trace_id, record.span_id]].append(reading)
     return {span: _join(found) for span, found in readings.items()}
 
 
@@ -137,10 +131,7 @@ def _join(readings: Sequence[LogReading]) -> Logged:
 def _mark_calls(unit: Unit, records: Iterable[LogRecord]) -> None:
     keys = {(record.trace_id, record.span_id) for record in records if record.span_id}
     keys = {key for key in keys if key[0]}
-    for chunk in chunks(sorted(keys), _CHUNK):
-        unit.dirty_calls.update(
-            unit.connection.execute(_LLM_SPANS, {"keys": list(chunk)}).scalars()
-        )
+    unit.dirty_calls.update(row.id for row in unit.select(_LLM_SPANS, sorted(keys)))
 
 
 def _identity(record: LogRecord) -> str:

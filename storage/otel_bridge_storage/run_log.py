@@ -11,6 +11,7 @@ from otel_bridge_storage.call_rows import text
 from otel_bridge_storage.readings import FactReading, Role
 from otel_bridge_storage.records import STATUS_ERROR
 from otel_bridge_storage.schema import TURNS, run_log
+from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.unit import Change, Unit
 from otel_bridge_storage.values import dump, prepare
 
@@ -18,11 +19,12 @@ START, END = "start", "end"
 _STARTS = {Role.RUN: "run.started", Role.LLM: "llm_call.started", Role.TOOL: "tool.started"}
 _ENDS = {Role.LLM: "llm_call.completed", Role.TOOL: "tool.committed"}
 
-_INSERT = insert(run_log)
-_LOGGED = select(run_log.c.seq, run_log.c.span, run_log.c.fact_key, run_log.c.run_id).where(
-    run_log.c.span.in_(bindparam("keys", expanding=True))
+_INSERT = Rows(insert(run_log))
+_LOGGED = Lookup(
+    select(run_log.c.seq, run_log.c.span, run_log.c.fact_key, run_log.c.run_id).where(KEYS),
+    run_log.c.span,
 )
-_MOVE = (
+_MOVE = Rows(
     update(run_log)
     .where(run_log.c.seq == bindparam("at"))
     .values(run_id=bindparam("to"), bound_seq=bindparam("number"))
@@ -57,8 +59,7 @@ def write_log(
             entries.append((fact.time_ns, span, fact))
     entries.sort(key=lambda entry: entry[0])
     _announce(unit, entries)
-    if entries:
-        unit.connection.execute(_INSERT, [_row(unit, homes, *entry) for entry in entries])
+    unit.write(_INSERT, [_row(unit, homes, *entry) for entry in entries])
     return len(entries)
 
 
@@ -84,8 +85,7 @@ def _move(unit: Unit, logged: Sequence[Any], homes: Mapping[int, str]) -> None:
         for row in sorted(logged, key=lambda row: row.seq)
         if row.span in homes and row.run_id != homes[row.span]
     ]
-    if moves:
-        unit.connection.execute(_MOVE, moves)
+    unit.write(_MOVE, moves)
 
 
 def _told(

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, func, literal, select
+from sqlalchemy import and_, case, func, literal, select
 
 from otel_bridge_storage.schema import TURNS, llm_calls, resources, run_log, spans, tool_calls
+from otel_bridge_storage.statements import KEYS, Lookup
 from otel_bridge_storage.unit import Unit
 
-_KEYS: Any = bindparam("keys", expanding=True)
 TOKENS = (
     "input_tokens",
     "output_tokens",
@@ -22,7 +22,7 @@ TOKENS = (
     "reasoning_tokens",
     "cost_picousd",
 )
-_LLM_TOTALS = (
+_LLM_TOTALS = Lookup(
     select(
         llm_calls.c.run_id,
         func.count().label("llm_calls"),
@@ -37,10 +37,11 @@ _LLM_TOTALS = (
         func.max(llm_calls.c.end_ns).label("last_ns"),
         func.sum(case((llm_calls.c.status == "running", 1), else_=0)).label("running"),
     )
-    .where(llm_calls.c.run_id.in_(_KEYS), llm_calls.c.counted == 1)
-    .group_by(llm_calls.c.run_id)
+    .where(KEYS, llm_calls.c.counted == 1)
+    .group_by(llm_calls.c.run_id),
+    llm_calls.c.run_id,
 )
-_TOOL_TOTALS = (
+_TOOL_TOTALS = Lookup(
     select(
         tool_calls.c.run_id,
         func.count().label("tool_calls"),
@@ -51,16 +52,17 @@ _TOOL_TOTALS = (
         func.max(tool_calls.c.end_ns).label("last_ns"),
         func.sum(case((tool_calls.c.status == "running", 1), else_=0)).label("running"),
     )
-    .where(tool_calls.c.run_id.in_(_KEYS), tool_calls.c.counted == 1)
-    .group_by(tool_calls.c.run_id)
+    .where(KEYS, tool_calls.c.counted == 1)
+    .group_by(tool_calls.c.run_id),
+    tool_calls.c.run_id,
 )
 _latest = (
     select(llm_calls.c.run_id, func.max(llm_calls.c.start_ns).label("start_ns"))
-    .where(llm_calls.c.run_id.in_(_KEYS), llm_calls.c.counted == 1)
+    .where(KEYS, llm_calls.c.counted == 1)
     .group_by(llm_calls.c.run_id)
     .subquery()
 )
-_LATEST_CALLS = (
+_LATEST_CALLS = Lookup(
     select(
         llm_calls.c.run_id,
         func.coalesce(llm_calls.c.response_model, llm_calls.c.request_model).label("model"),
@@ -74,9 +76,10 @@ _LATEST_CALLS = (
     )
     .where(llm_calls.c.counted == 1)
     .join(spans, spans.c.id == llm_calls.c.span)
-    .order_by(spans.c.span_id)
+    .order_by(spans.c.span_id),
+    llm_calls.c.run_id,
 )
-_HINTS = (
+_HINTS = Lookup(
     select(
         llm_calls.c.run_id,
         spans.c.session_id,
@@ -87,10 +90,11 @@ _HINTS = (
         spans.c.writer_id,
     )
     .join(spans, spans.c.id == llm_calls.c.span)
-    .where(llm_calls.c.run_id.in_(_KEYS))
-    .order_by(spans.c.start_ns, spans.c.trace_id, spans.c.span_id)
+    .where(KEYS)
+    .order_by(spans.c.start_ns, spans.c.trace_id, spans.c.span_id),
+    llm_calls.c.run_id,
 )
-_TOOL_HINTS = (
+_TOOL_HINTS = Lookup(
     select(
         tool_calls.c.run_id,
         spans.c.session_id,
@@ -101,14 +105,16 @@ _TOOL_HINTS = (
         spans.c.writer_id,
     )
     .join(spans, spans.c.id == tool_calls.c.span)
-    .where(tool_calls.c.run_id.in_(_KEYS))
-    .order_by(spans.c.start_ns, spans.c.trace_id, spans.c.span_id)
+    .where(KEYS)
+    .order_by(spans.c.start_ns, spans.c.trace_id, spans.c.span_id),
+    tool_calls.c.run_id,
 )
-_SERVICES = select(resources.c.id, resources.c.service).where(resources.c.id.in_(_KEYS))
-_TURNS = (
+_SERVICES = Lookup(select(resources.c.id, resources.c.service).where(KEYS), resources.c.id)
+_TURNS = Lookup(
     select(run_log.c.run_id, run_log.c.kind, run_log.c.time_ns, run_log.c.data)
-    .where(run_log.c.run_id.in_(_KEYS), run_log.c.kind.in_(TURNS))
-    .order_by(run_log.c.time_ns)
+    .where(KEYS, run_log.c.kind.in_(TURNS))
+    .order_by(run_log.c.time_ns),
+    run_log.c.run_id,
 )
 
 

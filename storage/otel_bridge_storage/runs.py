@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, insert, select
+from sqlalchemy import and_, delete, insert, select
 
 from otel_bridge_storage.run_rows import (
     Segment,
@@ -18,11 +18,11 @@ from otel_bridge_storage.run_rows import (
 )
 from otel_bridge_storage.run_totals import gather, hints
 from otel_bridge_storage.schema import runs, spans
+from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.unit import Unit
 
-_KEYS: Any = bindparam("keys", expanding=True)
 _above = spans.alias("above")
-_SEGMENTS = (
+_SEGMENTS = Lookup(
     select(
         spans.c.id,
         spans.c.run_id,
@@ -35,15 +35,17 @@ _SEGMENTS = (
         _above,
         and_(_above.c.trace_id == spans.c.trace_id, _above.c.span_id == spans.c.parent_span_id),
     )
-    .where(spans.c.role == "run", spans.c.run_id.in_(_KEYS))
-    .order_by(spans.c.start_ns, spans.c.trace_id, spans.c.span_id)
+    .where(spans.c.role == "run", KEYS)
+    .order_by(spans.c.start_ns, spans.c.trace_id, spans.c.span_id),
+    spans.c.run_id,
 )
-_STORED = select(runs).where(runs.c.run_id.in_(_KEYS))
-_INSERT = insert(runs)
-_DELETE = delete(runs).where(runs.c.run_id.in_(_KEYS))
-_CHILDREN = select(runs.c.run_id, runs.c.parent_run_id).where(runs.c.parent_run_id.in_(_KEYS))
-_PARENTS = select(runs.c.run_id, runs.c.delegation_level, runs.c.session_id, runs.c.user_id).where(
-    runs.c.run_id.in_(_KEYS)
+_STORED = Lookup(select(runs).where(KEYS), runs.c.run_id)
+_INSERT = Rows(insert(runs))
+_DELETE = Lookup(delete(runs).where(KEYS), runs.c.run_id)
+_CHILDREN = Lookup(select(runs.c.run_id).where(KEYS), runs.c.parent_run_id)
+_PARENTS = Lookup(
+    select(runs.c.run_id, runs.c.delegation_level, runs.c.session_id, runs.c.user_id).where(KEYS),
+    runs.c.run_id,
 )
 
 
@@ -85,8 +87,7 @@ def _settle(unit: Unit, run_ids: Sequence[str], fresh: set[str]) -> set[str]:
     ]
     _inherit(unit, rows)
     unit.delete(_DELETE, list(stored))
-    if rows:
-        unit.connection.execute(_INSERT, rows)
+    unit.write(_INSERT, rows)
     return _note_changes(unit, stored, {row["run_id"]: row for row in rows})
 
 

@@ -2,15 +2,13 @@
 Settling sessions: one row for each conversation, made of its runs.
 """
 
-from typing import Any
-
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from otel_bridge_storage.schema import runs, sessions
+from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.unit import Unit
 
-_KEYS: Any = bindparam("keys", expanding=True)
-_MADE = (
+_MADE = Lookup(
     select(
         runs.c.session_id,
         func.min(runs.c.user_id).label("user_id"),
@@ -18,11 +16,12 @@ _MADE = (
         func.max(runs.c.updated_ns).label("updated_ns"),
         func.count().label("runs"),
     )
-    .where(runs.c.session_id.in_(_KEYS))
-    .group_by(runs.c.session_id)
+    .where(KEYS)
+    .group_by(runs.c.session_id),
+    runs.c.session_id,
 )
-_DELETE = delete(sessions).where(sessions.c.session_id.in_(_KEYS))
-_INSERT = insert(sessions)
+_DELETE = Lookup(delete(sessions).where(KEYS), sessions.c.session_id)
+_INSERT = Rows(insert(sessions))
 
 
 def settle_sessions(unit: Unit) -> None:
@@ -34,5 +33,4 @@ def settle_sessions(unit: Unit) -> None:
     keys = sorted(unit.dirty_sessions)
     rows = [row._asdict() for row in unit.select(_MADE, keys)]
     unit.delete(_DELETE, keys)
-    if rows:
-        unit.connection.execute(_INSERT, rows)
+    unit.write(_INSERT, rows)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, tuple_
+from sqlalchemy import Connection, bindparam, select
 
-from otel_bridge_storage.interning import Origins, Texts, chunks
+from otel_bridge_storage.interning import Origins, Texts
 from otel_bridge_storage.records import (
     EntityRecord,
     EventRecord,
@@ -19,6 +19,7 @@ from otel_bridge_storage.records import (
     SpanRecord,
 )
 from otel_bridge_storage.schema import messages, resources, scopes, spans
+from otel_bridge_storage.statements import KEYS, Lookup
 from otel_bridge_storage.values import (
     canonical,
     clean,
@@ -31,11 +32,8 @@ from otel_bridge_storage.values import (
 )
 
 Key = tuple[str, str]
-_CHUNK = 5_000
 
-_TEXTS = select(messages.c.id, messages.c.body).where(
-    messages.c.id.in_(bindparam("ids", expanding=True))
-)
+_TEXTS = Lookup(select(messages.c.id, messages.c.body).where(KEYS), messages.c.id)
 _FULL = (
     select(
         spans,
@@ -52,11 +50,11 @@ _FULL = (
     .join(resources, resources.c.id == spans.c.resource_id)
     .join(scopes, scopes.c.id == spans.c.scope_id)
 )
-FULL_BY_ID = _FULL.where(spans.c.id.in_(bindparam("ids", expanding=True)))
+_FULL_BY_ID = Lookup(_FULL.where(KEYS), spans.c.id)
 FULL_BY_TRACE = _FULL.where(spans.c.trace_id == bindparam("trace_id")).order_by(
     spans.c.start_ns, spans.c.span_id
 )
-FIND_BY_KEY = select(
+PLACE_COLUMNS = (
     spans.c.id,
     spans.c.trace_id,
     spans.c.span_id,
@@ -68,7 +66,8 @@ FIND_BY_KEY = select(
     spans.c.session_id,
     spans.c.user_id,
     spans.c.names,
-).where(tuple_(spans.c.trace_id, spans.c.span_id).in_(bindparam("keys", expanding=True)))
+)
+FIND_BY_KEY = Lookup(select(*PLACE_COLUMNS).where(KEYS), spans.c.trace_id, spans.c.span_id)
 
 
 @dataclass(slots=True)
@@ -136,10 +135,7 @@ def load_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, SpanReco
     """
     Read spans back in full, by row id.
     """
-    rows: list[Mapping[str, Any]] = []
-    for chunk in chunks(list(ids), _CHUNK):
-        found = connection.execute(FULL_BY_ID, {"ids": chunk}).mappings()
-        rows.extend(dict(row) for row in found)
+    rows = [row._asdict() for row in _FULL_BY_ID.rows(connection, ids)]
     records = records_of(rows, lambda wanted: records_texts(connection, wanted))
     return dict(zip((row["id"] for row in rows), records, strict=True))
 
@@ -214,11 +210,7 @@ def records_texts(connection: Connection, ids: set[int]) -> dict[int, str]:
     """
     Fetch stored texts by row id.
     """
-    texts: dict[int, str] = {}
-    for chunk in chunks(sorted(ids), _CHUNK):
-        rows = connection.execute(_TEXTS, {"ids": chunk})
-        texts.update({row.id: row.body for row in rows})
-    return texts
+    return {row.id: row.body for row in _TEXTS.rows(connection, sorted(ids))}
 
 
 def resource_of(row: Mapping[str, Any]) -> ResourceRecord:

@@ -7,25 +7,26 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, insert, select, tuple_
+from sqlalchemy import and_, delete, func, insert, select
 
 from otel_bridge_storage.call_rows import text
 from otel_bridge_storage.schema import TURNS, llm_calls, run_log, runs, spans, steps, tool_calls
+from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.step_rows import ASSISTANT, TOOL, USER, Step, Turn, steps_of
 from otel_bridge_storage.unit import Unit
 from otel_bridge_storage.values import clean, load, references, resolve_map
 
-_KEYS: Any = bindparam("keys", expanding=True)
 _STEP_TURNS = tuple(
     kind for kind in TURNS if kind not in ("run.paused", "run.resumed", "termination.decided")
 )
 
-_INPUTS = (
+_INPUTS = Lookup(
     select(runs.c.run_id, runs.c.input_message, spans.c.id, spans.c.span_id, runs.c.started_ns)
     .join(spans, and_(spans.c.trace_id == runs.c.trace_id, spans.c.span_id == runs.c.span_id))
-    .where(runs.c.run_id.in_(_KEYS), runs.c.input_message.is_not(None))
+    .where(KEYS, runs.c.input_message.is_not(None)),
+    runs.c.run_id,
 )
-_CALLS = (
+_CALLS = Lookup(
     select(
         llm_calls.c.run_id,
         llm_calls.c.span,
@@ -36,15 +37,16 @@ _CALLS = (
         llm_calls.c.output_messages,
     )
     .join(spans, spans.c.id == llm_calls.c.span)
-    .where(llm_calls.c.run_id.in_(_KEYS), llm_calls.c.counted == 1)
+    .where(KEYS, llm_calls.c.counted == 1),
+    llm_calls.c.run_id,
 )
 _first = (
     select(llm_calls.c.run_id, func.min(llm_calls.c.start_ns).label("start_ns"))
-    .where(llm_calls.c.run_id.in_(_KEYS), llm_calls.c.counted == 1)
+    .where(KEYS, llm_calls.c.counted == 1)
     .group_by(llm_calls.c.run_id)
     .subquery()
 )
-_FIRST_CALLS = (
+_FIRST_CALLS = Lookup(
     select(
         llm_calls.c.run_id,
         llm_calls.c.span,
@@ -58,9 +60,10 @@ _FIRST_CALLS = (
     )
     .join(spans, spans.c.id == llm_calls.c.span)
     .where(llm_calls.c.counted == 1)
-    .order_by(spans.c.span_id.desc())
+    .order_by(spans.c.span_id.desc()),
+    llm_calls.c.run_id,
 )
-_TOOLS = (
+_TOOLS = Lookup(
     select(
         tool_calls.c.run_id,
         tool_calls.c.span,
@@ -73,24 +76,26 @@ _TOOLS = (
     )
     .join(spans, spans.c.id == tool_calls.c.span)
     .where(
-        tool_calls.c.run_id.in_(_KEYS),
+        KEYS,
         tool_calls.c.counted == 1,
         tool_calls.c.end_ns.is_not(None),
-    )
+    ),
+    tool_calls.c.run_id,
 )
-_TURNS = select(
+_TURNS = Lookup(
+    select(
+        run_log.c.run_id,
+        run_log.c.time_ns,
+        run_log.c.kind,
+        run_log.c.span,
+        run_log.c.fact_key,
+        run_log.c.data,
+    ).where(KEYS, run_log.c.kind.in_(_STEP_TURNS)),
     run_log.c.run_id,
-    run_log.c.time_ns,
-    run_log.c.kind,
-    run_log.c.span,
-    run_log.c.fact_key,
-    run_log.c.data,
-).where(run_log.c.run_id.in_(_KEYS), run_log.c.kind.in_(_STEP_TURNS))
-_STORED = select(steps).where(steps.c.run_id.in_(_KEYS))
-_INSERT = insert(steps)
-_DELETE = delete(steps).where(
-    tuple_(steps.c.run_id, steps.c.step_id).in_(bindparam("keys", expanding=True))
 )
+_STORED = Lookup(select(steps).where(KEYS), steps.c.run_id)
+_INSERT = Rows(insert(steps))
+_DELETE = Lookup(delete(steps).where(KEYS), steps.c.run_id, steps.c.step_id)
 
 
 def settle_steps(unit: Unit) -> None:
@@ -109,8 +114,7 @@ def settle_steps(unit: Unit) -> None:
     stored = {(row.run_id, row.step_id): row._asdict() for row in unit.select(_STORED, touched)}
     unit.delete(_DELETE, [key for key, row in stored.items() if rows.get(key) != row])
     new = [row for key, row in rows.items() if stored.get(key) != row]
-    if new:
-        unit.connection.execute(_INSERT, new)
+    unit.write(_INSERT, new)
 
 
 def _derived(unit: Unit, run_ids: Sequence[str]) -> Mapping[str, list[Step]]:

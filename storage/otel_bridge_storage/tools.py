@@ -5,22 +5,22 @@ Settling tool calls: one counted row for each execution of a tool.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, delete, insert, select, tuple_
+from sqlalchemy import delete, insert, select
 
 from otel_bridge_storage.call_groups import CallSpan, judge_tools
 from otel_bridge_storage.call_rows import text, tool_call_row
 from otel_bridge_storage.schema import tool_calls
+from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.unit import Unit
 
-_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
-_DELETE = delete(tool_calls).where(tool_calls.c.span.in_(_KEYS))
-_INSERT = insert(tool_calls)
+_DELETE = Lookup(delete(tool_calls).where(KEYS), tool_calls.c.span)
+_INSERT = Rows(insert(tool_calls))
 _ROWS = select(
     tool_calls.c.span, tool_calls.c.outer_call, tool_calls.c.tool_call_id, tool_calls.c.run_id
 )
-_BY_SPAN = _ROWS.where(tool_calls.c.span.in_(_KEYS))
-_BY_OUTER = _ROWS.where(tool_calls.c.outer_call.in_(_KEYS))
-_BY_CALL = _ROWS.where(tuple_(tool_calls.c.tool_call_id, tool_calls.c.run_id).in_(_KEYS))
+_BY_SPAN = Lookup(_ROWS.where(KEYS), tool_calls.c.span)
+_BY_OUTER = Lookup(_ROWS.where(KEYS), tool_calls.c.outer_call)
+_BY_CALL = Lookup(_ROWS.where(KEYS), tool_calls.c.tool_call_id, tool_calls.c.run_id)
 
 
 def settle_tool_calls(unit: Unit) -> None:
@@ -43,8 +43,7 @@ def settle_tool_calls(unit: Unit) -> None:
         for verdict in judge_tools(list(found.values()))
     ]
     unit.delete(_DELETE, sorted(members))
-    if rows:
-        unit.connection.execute(_INSERT, rows)
+    unit.write(_INSERT, rows)
     unit.dirty_runs.update(row.run_id for row in before)
     unit.dirty_runs.update(row["run_id"] for row in rows)
     unit.call_runs.update((row["span"], row["run_id"]) for row in rows)

@@ -2,24 +2,22 @@
 One write transaction and what is known in it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Select, bindparam, select
+from sqlalchemy import Connection, select
 
 from otel_bridge_storage.allocation import Allocation
 from otel_bridge_storage.binding import Node
-from otel_bridge_storage.interning import KnownRows, Origins, Texts, chunks
+from otel_bridge_storage.interning import KnownRows, Origins, Texts
 from otel_bridge_storage.readings import Message, Pricer, Reader, Reading
 from otel_bridge_storage.records import SpanRecord
 from otel_bridge_storage.schema import spans
 from otel_bridge_storage.span_rows import PreparedSpan, load_by_id, records_texts
+from otel_bridge_storage.statements import KEYS, Lookup, Rows
 
-_CHUNK = 5_000
-_PLACES = select(spans.c.id, spans.c.run_id, spans.c.outer_call).where(
-    spans.c.id.in_(bindparam("keys", expanding=True))
-)
+_PLACES = Lookup(select(spans.c.id, spans.c.run_id, spans.c.outer_call).where(KEYS), spans.c.id)
 
 
 @dataclass(slots=True)
@@ -128,21 +126,23 @@ class Unit:
         """
         return {row.id: (row.run_id, row.outer_call) for row in self.select(_PLACES, ids)}
 
-    def select(self, statement: Select[Any], keys: Sequence[Any]) -> list[Any]:
+    def select(self, lookup: Lookup, keys: Sequence[Any]) -> list[Any]:
         """
-        Run a select whose parameter `keys` is a list, of any length.
+        Read rows by a list of keys.
         """
-        rows: list[Any] = []
-        for chunk in chunks(keys, _CHUNK):
-            rows.extend(self.connection.execute(statement, {"keys": list(chunk)}))
-        return rows
+        return lookup.rows(self.connection, keys)
 
-    def delete(self, statement: Delete, keys: Sequence[Any]) -> None:
+    def delete(self, lookup: Lookup, keys: Sequence[Any]) -> None:
         """
-        Run a delete whose parameter `keys` is a list, of any length.
+        Delete rows by a list of keys.
         """
-        for chunk in chunks(keys, _CHUNK):
-            self.connection.execute(statement, {"keys": list(chunk)})
+        lookup.run(self.connection, keys)
+
+    def write(self, statement: Rows, rows: Sequence[Mapping[str, Any]]) -> None:
+        """
+        Write rows, which all have the same columns.
+        """
+        statement.write(self.connection, rows)
 
     def announce(self, messages: Sequence[Message]) -> None:
         """
