@@ -37,7 +37,7 @@ class RunLogSpanExporter(SpanExporter):
         capture = os.environ.get("OTEL_BRIDGE_CAPTURE_CONTENT", "true").strip().lower() not in _NO
         try:
             self._processor = RunLogSpanProcessor(target, capture_content=capture)
-        except OtelBridgeError as error:
+        except (OtelBridgeError, OSError) as error:
             _log.error("otel-bridge records nothing: %s", error)
             return
         if isinstance(provider, TracerProvider):

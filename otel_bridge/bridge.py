@@ -16,7 +16,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from otel_bridge_storage.errors import OtelBridgeError
-from otel_bridge_storage.write_queue import QueueStats
+from otel_bridge_storage.queue_stats import QueueStats
 
 from otel_bridge.content import ContentPolicy, Redact
 from otel_bridge.export import (
@@ -109,7 +109,7 @@ class Bridge(Recorder):
         atexit.unregister(self.close)
         self._processor.shutdown()
         if self._exporter is not None:
-            self._exporter.shutdown()
+            self._exporter.shutdown()  # type: ignore[no-untyped-call]
             self._exporter = None
         if self._undo is not None:
             self._undo()

@@ -27,28 +27,44 @@ _NAMES = content_attributes() | {
     "gen_ai.prompt",
     "gen_ai.completion",
     "gen_ai.event.content",
+    "gen_ai.evaluation.explanation",
+    "gen_ai.retrieval.query.text",
+    "gen_ai.retrieval.documents",
     "input.value",
     "output.value",
     "traceloop.entity.input",
     "traceloop.entity.output",
     "ai.prompt",
     "ai.response.text",
+    "ai.response.reasoning",
+    "ai.response.files",
     "ai.response.object",
     "ai.response.toolCalls",
     "ai.toolCall.args",
     "ai.toolCall.result",
+    "ai.value",
+    "ai.values",
+    "ai.embedding",
+    "ai.embeddings",
     "langfuse.observation.input",
     "langfuse.observation.output",
     "langfuse.trace.input",
     "langfuse.trace.output",
     "mlflow.spanInputs",
     "mlflow.spanOutputs",
+    "mlflow.chat.messages",
+    "mlflow.chat.tools",
     "request_data",
     "response_data",
     "all_messages_events",
     "pydantic_ai.all_messages",
     "final_result",
+    "events",
+    "tool.parameters",
     "tool_arguments",
+    "tool_input",
+    "tool_output",
+    "tool_parameters",
     "tool_response",
     "user_prompt",
     "exception.stacktrace",
@@ -59,10 +75,43 @@ _PREFIXES = (
     "llm.input_messages",
     "llm.output_messages",
     "llm.prompts",
+    "llm.prompt_template",
+    "llm.choices",
+    "llm.function_call",
     "llm.tools",
+    "retrieval.documents",
+    "embedding.embeddings",
+    "reranker.",
+    "traceloop.prompt.",
     "ai.prompt.",
+    "ai.result.",
 )
 _MESSAGE_EVENTS = ("gen_ai.",)
+_MESSAGE_PARTS = ("content", "message", "tool_calls", "arguments")
+_TRACEBACK = "Traceback (most recent call last)"
+
+# What a redaction hook is not asked about, since the messages could not be read without.
+_STRUCTURE = {
+    "role": {"system", "developer", "user", "assistant", "model", "tool", "function"},
+    "type": {
+        "text",
+        "reasoning",
+        "thinking",
+        "function",
+        "tool_call",
+        "tool_call_response",
+        "tool_use",
+        "tool_result",
+        "function_call",
+        "function_call_output",
+        "input_text",
+        "output_text",
+        "blob",
+        "uri",
+        "file",
+    },
+    "finish_reason": {"stop", "length", "tool_call", "tool_calls", "content_filter", "error"},
+}
 
 
 def is_content(name: str) -> bool:
@@ -70,6 +119,10 @@ def is_content(name: str) -> bool:
     Whether an attribute of this name holds what people, models or tools wrote.
     """
     return name in _NAMES or name.startswith(_PREFIXES)
+
+
+def _is_structure(key: str, value: Any) -> bool:
+    return isinstance(value, str) and value in _STRUCTURE.get(key, ())
 
 
 class ContentPolicy:
@@ -104,7 +157,7 @@ class ContentPolicy:
             span,
             attributes=self.attributes(span.attributes),
             events=tuple(self.event(event) for event in span.events),
-            status_message=self.text("status.message", span.status_message),
+            status_message=self.status_message(span.status_message),
         )
 
     def event(self, event: EventRecord) -> EventRecord:
@@ -128,7 +181,8 @@ class ContentPolicy:
         if self.changes_nothing:
             return log
         body = self._value("body", log.body) if self._keep else None
-        return replace(log, body=body, attributes=self.attributes(log.attributes))
+        name = log.event_name or str(log.attributes.get("event.name", ""))
+        return replace(log, body=body, attributes=self.event_attributes(name, log.attributes))
 
     def attributes(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
         """
@@ -141,13 +195,19 @@ class ContentPolicy:
         Give the attributes of an event; those of message events are content.
         """
         if name.startswith(_MESSAGE_EVENTS):
-            return self._treat(attributes, lambda key: key == "content" or is_content(key))
+            return self._treat(attributes, lambda key: key in _MESSAGE_PARTS or is_content(key))
         return self._treat(attributes, lambda key: key == "exception.message" or is_content(key))
 
-    def text(self, name: str, text: str) -> str:
+    def status_message(self, text: str) -> str:
         """
-        Give one text that is kept even where content is not, such as an error message.
+        Give what a failure said, which is kept even where content is not; a stack trace
+        that some instrumentations append is content.
         """
+        return self._error(
+            "status.message", text if self._keep else text.split(_TRACEBACK, maxsplit=1)[0]
+        )
+
+    def _error(self, name: str, text: str) -> str:
         redacted = self._text(name, text) if text else text
         return redacted if isinstance(redacted, str) else ""
 
@@ -159,9 +219,9 @@ class ContentPolicy:
             if not content(key):
                 treated[key] = value
             elif key == "exception.message" and isinstance(value, str):
-                treated[key] = self.text(key, value)
-            elif self._keep:
-                treated[key] = self._value(key, value)
+                treated[key] = self._error(key, value)
+            elif self._keep and (kept := self._value(key, value)) is not None:
+                treated[key] = kept
         return treated
 
     def _value(self, name: str, value: Any) -> Any:
@@ -170,7 +230,10 @@ class ContentPolicy:
         if isinstance(value, str):
             return self._structured(name, value)
         if isinstance(value, Mapping):
-            return {key: self._value(name, item) for key, item in value.items()}
+            return {
+                key: item if _is_structure(key, item) else self._value(name, item)
+                for key, item in value.items()
+            }
         if isinstance(value, list | tuple):
             return [self._value(name, item) for item in value]
         return value
@@ -179,7 +242,7 @@ class ContentPolicy:
         """
         Redact the texts inside JSON one by one, so that what is left is still JSON.
         """
-        if text[:1] in "[{" and text:
+        if text.startswith(("[", "{")):
             try:
                 return json.dumps(self._leaves(name, json.loads(text)), ensure_ascii=False)
             except (ValueError, RecursionError):
@@ -190,7 +253,10 @@ class ContentPolicy:
         if isinstance(value, str):
             return self._text(name, value)
         if isinstance(value, dict):
-            return {key: self._leaves(name, item) for key, item in value.items()}
+            return {
+                key: item if _is_structure(key, item) else self._leaves(name, item)
+                for key, item in value.items()
+            }
         if isinstance(value, list):
             return [self._leaves(name, item) for item in value]
         return value

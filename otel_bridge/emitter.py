@@ -2,11 +2,8 @@
 Turns facts into spans and span events, from any thread and in any order.
 """
 
-import os
-import threading
 import time
 import uuid
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,8 +12,9 @@ from opentelemetry import context as otel
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, StatusCode, Tracer, get_current_span
 from otel_bridge_storage.fact_codec import event_name
-from otel_bridge_storage.facts import Fact, RunCancelled, RunStarted
+from otel_bridge_storage.facts import Fact, RunCancelled, RunPaused, RunResumed, RunStarted
 
+from otel_bridge.deferring import Deferred, ForkSafeLock
 from otel_bridge.failures import Faults, error_type
 from otel_bridge.open_spans import (
     EndedSpan,
@@ -30,7 +28,6 @@ from otel_bridge.session import SessionContext
 from otel_bridge.span_forms import (
     KINDS,
     LATE,
-    LLM,
     RUN,
     STARTS,
     STATUS,
@@ -44,7 +41,7 @@ from otel_bridge.span_forms import (
     status_of,
 )
 
-OnEvent = Callable[[Span, str, Mapping[str, Any], int], None]
+OnEvent = Callable[[Any, str, Mapping[str, Any], int], None]
 
 
 class Emitter:
@@ -86,8 +83,8 @@ class Emitter:
         self._tracer = tracer
         self._on_event = on_event
         self._spans = SpanLedger(remembered=remembered_ends, most_open=most_open)
-        self._lock = threading.RLock()
-        _renew_lock_after_fork(self)
+        self.deferred = Deferred(self.faults)
+        self._lock = ForkSafeLock()
 
     @property
     def rejected(self) -> int:
@@ -115,7 +112,8 @@ class Emitter:
         Returns:
             The context inside the span the fact belongs to, if there is one.
         """
-        if not isinstance(fact, Fact) or not isinstance(fact.run_id, str):
+        self.deferred.settle()
+        if not _is_sound(fact):
             self._reject(fact)
             return None
         with self.faults.contained(f"recording a fact of the kind {fact.kind}"), self._lock:
@@ -128,10 +126,19 @@ class Emitter:
             return self._end(key, timed, error, also)
         return None
 
+    def pause_of(self, run_id: str) -> RunPaused | None:
+        """
+        Say what a run waits for; None for one that goes on or is not open.
+        """
+        with self._lock:
+            entry = self._spans.open.get(run_key(run_id))
+            return entry.pause if entry else None
+
     def suspend(self, run_id: str) -> None:
         """
         End the span of a run that waits for something and will go on in another span.
         """
+        self.deferred.settle()
         key = run_key(run_id)
         with self.faults.contained("suspending a run"), self._lock:
             entry = self._spans.open.get(key)
@@ -147,8 +154,8 @@ class Emitter:
         kind = type(fact).__qualname__
         self.faults.report(
             f"not a fact: {kind}",
-            f"emit() was given a {kind}, not a fact with a run_id of text; nothing was "
-            "recorded. Use the classes of otel_bridge_storage.facts",
+            f"emit() was given a {kind} that is not a fact with a run_id and a time; nothing "
+            "was recorded. Use the classes of otel_bridge_storage.facts",
         )
 
     def _start(self, key: Key, fact: Fact) -> Context | None:
@@ -180,7 +187,7 @@ class Emitter:
         """
         Open and close a second span for a start that came after its end.
         """
-        entry = self._open(key, fact, started=True, first=ended.context)
+        entry = self._open(key, fact, started=True)
         self._spans.end(key, replace(ended, started=True))
         if ended.run_status is not None:
             entry.span.set_attribute(STATUS, ended.run_status)
@@ -194,7 +201,6 @@ class Emitter:
         *,
         started: bool,
         own: bool = True,
-        first: Context | None = None,
     ) -> OpenSpan:
         """
         Open a span.
@@ -202,19 +208,20 @@ class Emitter:
         Args:
             started: The fact is the span's start.
             own: The fact is of this span, not of something inside it.
-            first: Inside the earlier span of the same id.
         """
         told = span_attributes(fact, content=self.capture_content) if own else {}
         attributes = {**identity(key), **told}
         outer = self._around(key, fact)
         start_ns = fact.time_ns if fact.time_ns is not None else self.clock()
-        earlier = first if key[0] == RUN else None
+        earlier = self._spans.ended.get(key) if key[0] == RUN else None
         span = self._tracer.start_span(
             span_name(key, attributes),
             context=outer,
             kind=KINDS[key[0]],
             attributes=attributes,
-            links=[Link(get_current_span(earlier).get_span_context())] if earlier else None,
+            links=[Link(get_current_span(earlier.context).get_span_context())]
+            if earlier
+            else None,
             start_time=start_ns,
         )
         is_run = key[0] == RUN
@@ -266,8 +273,6 @@ class Emitter:
         told = {} if also is None else span_attributes(also, content=content)
         told.update(span_attributes(fact, content=content))
         entry.span.set_attributes(told)
-        if not entry.started and key[0] == LLM:
-            entry.span.update_name(span_name(key, {**identity(key), **told}))
         if error is not None:
             self._record_exception(entry.span, error, fact.time_ns)
         end_ns = max(entry.start_ns, fact.time_ns or 0)
@@ -308,6 +313,8 @@ class Emitter:
             self._add_late_event(fact, ended)
             return ended.context
         entry = entry or self._implicit_run(fact.run_id, fact)
+        if isinstance(fact, RunPaused | RunResumed):
+            entry.pause = fact if isinstance(fact, RunPaused) else None
         self._write_event(entry.span, fact)
         return entry.context
 
@@ -324,7 +331,16 @@ class Emitter:
         attributes = event_attributes(fact, content=self.capture_content)
         span.add_event(name, attributes, time_ns)
         if self._on_event is not None and span.is_recording():
-            self._on_event(span, name, attributes, time_ns)
+            with self.faults.contained("handing an event on"):
+                self._on_event(span, name, attributes, time_ns)
+
+
+def _is_sound(fact: object) -> bool:
+    if not isinstance(fact, Fact) or not isinstance(fact.run_id, str):
+        return False
+    if fact.time_ns is not None and not (type(fact.time_ns) is int and 0 <= fact.time_ns < 2**63):
+        return False
+    return bool(fact.run_id) or key_of(fact) != run_key("")
 
 
 def _envelope(fact: Fact) -> Fact:
@@ -342,18 +358,3 @@ def _close(entry: OpenSpan, status: tuple[StatusCode, str | None], end_ns: int) 
     if code is not StatusCode.UNSET:
         entry.span.set_status(code, description)
     entry.span.end(end_ns)
-
-
-def _renew_lock_after_fork(emitter: Emitter) -> None:
-    """
-    Give a forked child a lock of its own: a thread that held it is not in the child.
-    """
-    known = weakref.ref(emitter)
-
-    def renew() -> None:
-        alive = known()
-        if alive is not None:
-            alive._lock = threading.RLock()  # noqa: SLF001 - the emitter's own helper
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=renew)

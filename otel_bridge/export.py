@@ -4,15 +4,18 @@ Sending spans on to an OTLP endpoint, through OpenTelemetry's own exporters.
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import Status
 
 from otel_bridge.content import ContentPolicy
 
+T = TypeVar("T")
 Protocol = Literal["grpc", "http/protobuf"]
 
 _HTTP_PORT = 4318
@@ -49,7 +52,9 @@ def otlp_exporter(
     if chosen == "grpc":
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
 
-        return Grpc(endpoint=endpoint, headers=dict(headers) if headers else None)
+        # gRPC takes no metadata whose name has capitals.
+        lower = {name.lower(): value for name, value in headers.items()} if headers else None
+        return Grpc(endpoint=endpoint, headers=lower)
     if chosen == "http/protobuf":
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
 
@@ -103,20 +108,19 @@ class ContentFilteringExporter(SpanExporter):
         self._exporter.shutdown()
 
     def _treated(self, span: ReadableSpan) -> ReadableSpan:
-        status = Status(
-            span.status.status_code,
-            self._policy.text("status.message", span.status.description or "") or None,
-        )
+        message = self._policy.status_message(span.status.description or "")
         return ReadableSpan(
             name=span.name,
             context=span.get_span_context(),
             parent=span.parent,
             resource=span.resource,
-            attributes=self._policy.attributes(span.attributes or {}),
-            events=[self._event(event) for event in span.events],
-            links=span.links,
+            attributes=_bounded(
+                self._policy.attributes(span.attributes or {}), span.dropped_attributes
+            ),
+            events=_listed([self._event(event) for event in span.events], span.dropped_events),
+            links=_listed(span.links, span.dropped_links),
             kind=span.kind,
-            status=status,
+            status=Status(span.status.status_code, message or None),
             start_time=span.start_time,
             end_time=span.end_time,
             instrumentation_scope=span.instrumentation_scope,
@@ -124,7 +128,25 @@ class ContentFilteringExporter(SpanExporter):
 
     def _event(self, event: Event) -> Event:
         attributes = self._policy.event_attributes(event.name, event.attributes or {})
-        return Event(event.name, attributes, event.timestamp)
+        return Event(event.name, _bounded(attributes, event.dropped_attributes), event.timestamp)
+
+
+def _bounded(attributes: Mapping[str, Any], dropped: int) -> BoundedAttributes:
+    """
+    Carry the number of attributes that the SDK dropped, where an exporter looks for it.
+    """
+    carried = BoundedAttributes(attributes=attributes)
+    carried.dropped = dropped
+    return carried
+
+
+def _listed(items: Sequence[T], dropped: int) -> Sequence[T]:
+    """
+    Carry the number of items that the SDK dropped, where an exporter looks for it.
+    """
+    carried = BoundedList.from_seq(None, items)
+    carried.dropped = dropped
+    return carried
 
 
 def _protocol_of(endpoint: str | None) -> str:

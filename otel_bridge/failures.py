@@ -16,9 +16,9 @@ def error_type(error: BaseException) -> str:
     Name the class of an exception as `error.type` wants it: qualified, unless built in.
     """
     kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else (
-        f"{kind.__module__}.{kind.__qualname__}"
-    )  # fmt: skip
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def error_message(error: BaseException) -> str:
@@ -42,7 +42,7 @@ class Faults:
     def __init__(self) -> None:
         self.count = 0
         self._logged: set[str] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def report(self, sort: str, message: str, error: BaseException | None = None) -> None:
         """

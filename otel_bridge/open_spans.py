@@ -14,6 +14,7 @@ from opentelemetry.trace import (
     get_current_span,
     set_span_in_context,
 )
+from otel_bridge_storage.facts import RunPaused
 
 from otel_bridge.session import SessionContext, with_session
 from otel_bridge.span_forms import Key
@@ -29,12 +30,14 @@ class OpenSpan:
     Attributes:
         context: What runs inside it.
         started: Its start was told; else another fact of it came first.
+        pause: What the run waits for.
     """
 
     span: Span
     context: Context
     start_ns: int
     started: bool
+    pause: RunPaused | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from otel_bridge.pricing import GenaiPrices
 from otel_bridge.recording import Recording
 from otel_bridge.session import mark
 
+_SHUTDOWN_S = 30.0
+
 
 class RunLogSpanProcessor(SpanProcessor):
     """
@@ -63,20 +65,32 @@ class RunLogSpanProcessor(SpanProcessor):
         """
         Mark the span with the session around it, and record that it is open.
         """
-        mark(span, parent_context)
-        self.recording.started(span)
+        try:
+            mark(span, parent_context)
+        except Exception as error:  # noqa: BLE001 - the host comes first
+            self.recording.missed("a span's session", error)
+        try:
+            self.recording.started(span)
+        except Exception as error:  # noqa: BLE001 - the host comes first
+            self.recording.missed("a span's start", error)
 
     def on_event(self, span: Span, name: str, attributes: Mapping[str, Any], time_ns: int) -> None:
         """
         Record an event that was just added to an open span.
         """
-        self.recording.happened(span, name, attributes, time_ns)
+        try:
+            self.recording.happened(span, name, attributes, time_ns)
+        except Exception as error:  # noqa: BLE001 - the host comes first
+            self.recording.missed("an event", error)
 
     def on_end(self, span: ReadableSpan) -> None:
         """
         Record the span.
         """
-        self.recording.ended(span)
+        try:
+            self.recording.ended(span)
+        except Exception as error:  # noqa: BLE001 - the host comes first
+            self.recording.missed("a span's end", error)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """
@@ -112,8 +126,11 @@ class RunLogLogRecordProcessor(LogRecordProcessor):
         Record an event.
         """
         record = log_record.log_record
-        if record.event_name or (record.attributes and record.attributes.get("event.name")):
-            self.recording.logged(log_record)
+        try:
+            if record.event_name or (record.attributes and record.attributes.get("event.name")):
+                self.recording.logged(log_record)
+        except Exception as error:  # noqa: BLE001 - the host comes first
+            self.recording.missed("a log record", error)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """
@@ -125,4 +142,4 @@ class RunLogLogRecordProcessor(LogRecordProcessor):
         """
         Write what waits; the span processor closes the database.
         """
-        self.recording.flush()
+        self.recording.flush(_SHUTDOWN_S)

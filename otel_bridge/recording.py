@@ -2,7 +2,9 @@
 The way of telemetry from the program into its database, in a thread of its own.
 """
 
+import logging
 import os
+import sqlite3
 import sys
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,15 +17,18 @@ from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.trace import format_span_id, format_trace_id
 from otel_bridge_storage.database import Database
 from otel_bridge_storage.ingest import Ingestor
+from otel_bridge_storage.queue_stats import QueueStats
 from otel_bridge_storage.readings import Pricer, Reader
 from otel_bridge_storage.records import Arrival, EventRecord, SpanEvent
-from otel_bridge_storage.write_queue import QueueStats, TryAgainError, WriteQueue
-from sqlalchemy.exc import OperationalError
+from otel_bridge_storage.write_queue import TryAgainError, WriteQueue
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from otel_bridge.content import ContentPolicy
 from otel_bridge.sdk_records import SdkRecords
 
-_FORK_WAIT_S = 2.0
+_log = logging.getLogger("otel_bridge")
+_BUSY_TIMEOUT_S = 1.0
+_HOLD_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +79,12 @@ class Recording:
         self._reader = reader
         self._pricer = pricer
         self._policy = policy or ContentPolicy()
-        self._database = Database.open(target)
+        self._database = Database.open(target, busy_timeout_s=_BUSY_TIMEOUT_S)
         self._records = SdkRecords()
         self._open_spans: dict[int, None] = {}
         self._closed = False
         self._held = False
+        self._astray = False
         self._ingestor = self._new_ingestor()
         self._queue: WriteQueue[_Item] = WriteQueue(
             self._write,
@@ -122,10 +128,13 @@ class Recording:
         """
         Record a span that ended.
         """
-        if self._takes():
-            if (context := span.get_span_context()) is not None:
+        context = span.get_span_context()
+        known = context is not None and context.span_id in self._open_spans
+        # A garbage collector may end a span of the agent's on the writer's thread.
+        if self._takes() or (known and not self._closed):
+            if context is not None:
                 self._open_spans.pop(context.span_id, None)
-            self._queue.offer(span, _size(span.attributes))
+            self._queue.offer(span, _span_size(span))
 
     def happened(self, span: Span, name: str, attributes: Mapping[str, Any], time_ns: int) -> None:
         """
@@ -139,7 +148,14 @@ class Recording:
         Record a log record.
         """
         if self._takes():
-            self._queue.offer(log, len(str(log.log_record.body)))
+            record = log.log_record
+            self._queue.offer(log, _value_size(record.body) + _size(record.attributes))
+
+    def missed(self, what: str, error: Exception) -> None:
+        """
+        Take note of something that could not be recorded; it counts as lost.
+        """
+        self._queue.miss(what, error)
 
     def flush(self, timeout_s: float | None = None) -> bool:
         """
@@ -158,11 +174,14 @@ class Recording:
             return True
         self._closed = True
         whole = self._queue.close(timeout_s)
+        if self._astray or not self._queue.hold(_HOLD_S):
+            return False
         try:
             self._ingestor.leave()
-        except OperationalError:
-            whole = False
+        except SQLAlchemyError as error:
+            _log.warning("otel-bridge could not sign off from %s: %s", self.path, error)
         self._database.close()
+        self._queue.release()
         return whole
 
     def _takes(self) -> bool:
@@ -176,6 +195,8 @@ class Recording:
         try:
             self._ingestor.apply(list(self._arrivals(items)))
         except OperationalError as error:
+            if _is_final(error):
+                raise
             raise TryAgainError(f"{self.path}: {error.orig}") from error
 
     def _arrivals(self, items: Sequence[_Item]) -> Iterable[Arrival]:
@@ -199,7 +220,7 @@ class Recording:
         """
         Close the file: SQLite must not be open across a fork.
         """
-        self._held = not self._closed and self._queue.hold(_FORK_WAIT_S)
+        self._held = not self._closed and self._queue.hold(_HOLD_S)
         if self._held:
             self._database.suspend()
 
@@ -208,20 +229,30 @@ class Recording:
         Go on.
         """
         if self._held:
+            self._held = False
             self._queue.release()
 
     def after_fork_in_child(self) -> None:
         """
         Begin anew as a writer of its own.
         """
+        held, self._held = self._held, False
         if self._closed:
             return
         self._queue.forget()
         self._records = SdkRecords()
         self._open_spans = {}
-        self._ingestor = self._new_ingestor()
-        if not self._held:
+        if not held:
+            # The parent's connection came along and may be neither used nor closed here.
+            self._astray = True
             self._queue.close(0)
+            _log.warning(
+                "otel-bridge records nothing in process %d: %s was busy at the fork",
+                os.getpid(),
+                self.path,
+            )
+            return
+        self._ingestor = self._new_ingestor()
         _flush_at_end_of_child(self)
 
 
@@ -239,8 +270,34 @@ def _live_event(item: _Happened) -> SpanEvent:
     )
 
 
+def _is_final(error: OperationalError) -> bool:
+    """
+    Whether trying again would only meet the same error: a fault of the statement or the
+    tables, where the others are of the disk, the file or its other users.
+    """
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF == sqlite3.SQLITE_ERROR
+
+
+def _span_size(span: ReadableSpan) -> int:
+    size = _size(span.attributes)
+    for event in span.events:
+        size += _size(event.attributes)
+    return size
+
+
 def _size(attributes: Mapping[str, Any] | None) -> int:
-    return sum(len(v) for v in attributes.values() if isinstance(v, str)) if attributes else 0
+    return sum(map(_value_size, attributes.values())) if attributes else 0
+
+
+def _value_size(value: Any, depth: int = 3) -> int:
+    if isinstance(value, str | bytes):
+        return len(value)
+    if depth and isinstance(value, Mapping):
+        return sum(_value_size(item, depth - 1) for item in value.values())
+    if depth and isinstance(value, list | tuple):
+        return sum(_value_size(item, depth - 1) for item in value)
+    return 0
 
 
 def _survive_forks(recording: Recording) -> None:

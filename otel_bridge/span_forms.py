@@ -110,8 +110,8 @@ def span_attributes(fact: Fact, *, content: bool) -> dict[str, Any]:
     """
     attributes = attributes_of(_converted(fact, content))
     attributes.pop(_MESSAGE, None)
-    for name in (LLM_CALL_ID, TOOL_CALL_ID):
-        if isinstance(attributes.get(name), LocalId):
+    for field, name in (("call_id", LLM_CALL_ID), ("tool_call_id", TOOL_CALL_ID)):
+        if isinstance(getattr(fact, field, None), LocalId):
             del attributes[name]
     if isinstance(fact, RunCancelled):
         attributes[STATUS] = "cancelled"

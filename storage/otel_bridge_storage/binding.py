@@ -79,12 +79,11 @@ class Node:
         """
         Say what the children are in.
         """
-        outer = self.bound.outer_call
-        if self.role is Role.RUN:
-            outer = None
-        elif self.role in (Role.LLM, Role.TOOL):
-            outer = self.id
-        return self.bound._replace(outer_call=outer)
+        bound = self.bound
+        if self.role is Role.OTHER:
+            return bound
+        outer = None if self.role is Role.RUN else self.id
+        return Surroundings(bound.run_id, outer, bound.session_id, bound.user_id)
 
     def bind(self, around: Surroundings) -> None:
         """

@@ -17,10 +17,12 @@ from otel_bridge_storage.schema import llm_calls
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.unit import Unit
 
+_NOT_YET = "the call is still running"
+_NEVER = "the call failed without an answer"
 _NOTHING_LOGGED: Logged = ((), ())
 _DELETE = Lookup(delete(llm_calls).where(KEYS), llm_calls.c.span)
 _INSERT = Rows(insert(llm_calls))
-_RUNS_BEFORE = Lookup(select(llm_calls.c.run_id).where(KEYS).distinct(), llm_calls.c.span)
+_RUNS_BEFORE = Lookup(select(llm_calls.c.span, llm_calls.c.run_id).where(KEYS), llm_calls.c.span)
 
 
 def settle_llm_calls(unit: Unit) -> None:
@@ -43,11 +45,12 @@ def settle_llm_calls(unit: Unit) -> None:
                 "not_counted_because": verdict.because,
             }
             rows.append(row | _price(unit, row))
-    unit.dirty_runs.update(row.run_id for row in unit.select(_RUNS_BEFORE, members))
+    before = unit.select(_RUNS_BEFORE, members)
     unit.delete(_DELETE, members)
     unit.write(_INSERT, rows)
-    unit.dirty_runs.update(row["run_id"] for row in rows)
-    unit.call_runs.update((row["span"], row["run_id"]) for row in rows)
+    unit.note_runs(
+        {row.span: row.run_id for row in before}, {row["span"]: row["run_id"] for row in rows}
+    )
 
 
 def _call_spans(unit: Unit, members: Sequence[int]) -> dict[int, CallSpan]:
@@ -93,12 +96,11 @@ def _call_span(
 
 
 def _price(unit: Unit, row: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Price a call that was answered; what failed without an answer was not billed.
-    """
-    answered = row["status"] == "ok" or row["output_tokens"] is not None
-    if not row["counted"] or not answered or row["status"] == "running":
+    if not row["counted"]:
         return {"cost_picousd": None, "unpriced_reason": None}
+    if row["output_tokens"] is None and row["status"] != "ok":
+        reason = _NOT_YET if row["status"] == "running" else _NEVER
+        return {"cost_picousd": None, "unpriced_reason": reason}
     price = unit.pricer.price(
         provider=row["provider"],
         model=row["response_model"] or row["request_model"],

@@ -2,13 +2,13 @@
 Opening a database: the writer's engine, readers' connections, and who may open what.
 """
 
+import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert
 from sqlalchemy.engine import URL
@@ -36,12 +36,17 @@ def database_path(target: str | Path) -> Path:
     Give the file that a path or a `sqlite:///` URL means.
 
     Raises:
-        DatabaseError: The URL is of another kind of database.
+        DatabaseError: The URL is of another kind of database, or of none on disk.
     """
     text = str(target)
     for scheme in _SCHEMES:
         if text.startswith(scheme):
-            return Path(text[len(scheme) :])
+            text = text[len(scheme) :]
+            break
+    if text in ("", ":memory:"):
+        raise DatabaseError(
+            "a database in memory would be lost at the program's end: give the path of a file"
+        )
     if "://" in text:
         kind = text.split("://", 1)[0]
         raise DatabaseError(
@@ -79,9 +84,17 @@ def open_reader(target: str | Path) -> sqlite3.Connection:
 
 def reader_uri(path: Path) -> str:
     """
-    Give the URI under which SQLite opens a file for reading only.
+    Give the URI under which a reader opens a file.
+
+    A connection that may write clears away the `-wal` and `-shm` files when it is the
+    last to close, where one that may not would leave them behind; `query_only` keeps it
+    from writing. In a folder that cannot be written no writer can be at work either, so
+    that a file without them may be taken as it stands.
     """
-    return f"file:{quote(str(path.absolute()))}?mode=ro"
+    address = path.absolute().as_uri()
+    if not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
+        return f"{address}?mode=ro&immutable=1"
+    return f"{address}?mode=rw"
 
 
 def check_file(path: Path) -> None:
@@ -118,9 +131,12 @@ class Database:
         self._engine = engine
 
     @classmethod
-    def open(cls, target: str | Path) -> "Database":
+    def open(cls, target: str | Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> "Database":
         """
         Open a database for writing, and make it where there is none.
+
+        Args:
+            busy_timeout_s: How long a transaction waits for those of other processes.
 
         Raises:
             NotADatabaseError: The file is something else, or belongs to another program.
@@ -128,21 +144,24 @@ class Database:
             DatabaseError: The file cannot be opened or made.
         """
         path = database_path(target)
-        if path.exists():
-            check_file(path)
-        engine = _engine(path)
+        try:
+            _check_writable(path)
+        except OSError as error:
+            raise DatabaseError(f"cannot open {path} for writing: {error.strerror}") from error
+        engine = _engine(path, busy_timeout_s)
         database = cls(path, engine)
         try:
             database._set_up()
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.Error) as error:
             engine.dispose()
-            raise DatabaseError(f"cannot open {path} for writing: {error.orig}") from error
+            reason = error.orig if isinstance(error, DBAPIError) else error
+            raise DatabaseError(f"cannot open {path} for writing: {reason}") from error
         except BaseException:
             engine.dispose()
             raise
         return database
 
-    @contextmanager
+    @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
         """
         Hold the database's one write transaction; commit at the end, or roll back.
@@ -156,16 +175,11 @@ class Database:
         """
         self._engine.dispose()
 
-    def abandon(self) -> object:
+    def suspend(self) -> None:
         """
-        Let go of connections that belong to the process this one was forked from.
-
-        Returns:
-            What must be kept alive, since closing it here would harm the parent.
+        Close the file until the next transaction, as must be done before a fork.
         """
-        pool = self._engine.pool
-        self._engine.dispose(close=False)
-        return pool
+        self._engine.dispose()
 
     def __enter__(self) -> "Database":
         return self
@@ -190,13 +204,33 @@ class Database:
                 _check_version(driver, self.path)
 
 
-def _engine(path: Path) -> Engine:
+def _check_writable(path: Path) -> None:
+    """
+    Refuse what is there and not ours, before anything of it is changed.
+    """
+    if not path.exists():
+        if not path.parent.is_dir():
+            raise DatabaseError(f"there is no folder {path.parent}: make it first")
+        return
+    check_file(path)
+    if path.stat().st_size == 0:
+        return
+    with contextlib.closing(
+        sqlite3.connect(reader_uri(path), uri=True, timeout=BUSY_TIMEOUT_S)
+    ) as connection:
+        if _read_tables(connection, path):
+            _check_version(connection, path)
+
+
+def _engine(path: Path, busy_timeout_s: float) -> Engine:
     engine = create_engine(
         URL.create("sqlite+pysqlite", database=str(path)),
         poolclass=QueuePool,
         pool_size=1,
         max_overflow=0,
-        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+        connect_args={"timeout": busy_timeout_s, "check_same_thread": False},
+        # What people wrote must not end up in an error's text, and so in a log.
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")
@@ -228,8 +262,9 @@ def _set_wal(cursor: DBAPICursor) -> None:
     while True:
         try:
             cursor.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not busy or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
         else:
@@ -241,11 +276,15 @@ def _tables(connection: sqlite3.Connection) -> set[str]:
     return {name for (name,) in rows}
 
 
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+def _read_tables(connection: sqlite3.Connection, path: Path) -> set[str]:
     try:
-        tables = _tables(connection)
+        return _tables(connection)
     except sqlite3.DatabaseError as error:
         raise DatabaseError(f"cannot read {path}: {error}") from error
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    tables = _read_tables(connection, path)
     if "schema_info" not in tables or "run_log" not in tables:
         raise NotADatabaseError(
             f"{path} is a SQLite database of another program: name another file"

@@ -114,7 +114,7 @@ class RunFailed(Fact):
     kind: ClassVar[str] = "run.failed"
 
     error_type: str | None = _at("error.type")
-    error_message: str | None = _at("otel_bridge.error.message", content=True)
+    error_message: str | None = _at("otel_bridge.error.message")
     termination_reason: str | None = _at("otel_bridge.run.termination_reason")
 
 
@@ -240,7 +240,7 @@ class LLMCallFailed(Fact):
 
     call_id: str
     error_type: str | None = _at("error.type")
-    error_message: str | None = _at("otel_bridge.error.message", content=True)
+    error_message: str | None = _at("otel_bridge.error.message")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,7 +318,7 @@ class ToolStepCommitted(Fact):
     result: Any = _at("gen_ai.tool.call.result", content=True)
     is_error: bool = False
     error_type: str | None = _at("error.type")
-    error_message: str | None = _at("otel_bridge.error.message", content=True)
+    error_message: str | None = _at("otel_bridge.error.message")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -445,7 +445,7 @@ class CompactionFailed(Fact):
     kind: ClassVar[str] = "compaction.failed"
 
     error_type: str | None = _at("error.type")
-    error_message: str | None = _at("otel_bridge.error.message", content=True)
+    error_message: str | None = _at("otel_bridge.error.message")
     attempt: int | None = _at("otel_bridge.compaction.attempt")
     max_attempts: int | None = _at("otel_bridge.compaction.max_attempts")
     terminal: bool | None = _at("otel_bridge.compaction.terminal")
@@ -540,7 +540,7 @@ class HookFailed(Fact):
     handler: str | None = _at("otel_bridge.hook.handler")
     critical: bool | None = _at("otel_bridge.hook.critical")
     error_type: str | None = _at("error.type")
-    error_message: str | None = _at("otel_bridge.error.message", content=True)
+    error_message: str | None = _at("otel_bridge.error.message")
     traceback: str | None = _at("exception.stacktrace", content=True)
 
 

@@ -257,7 +257,7 @@ def _bind_and_write(unit: Unit) -> dict[int, str]:
     """
     forest = Forest(unit.connection)
     bound = forest.bind([change.node for change in unit.changes.values()])
-    unit.run_spans |= forest.visited_runs
+    unit.fresh_runs |= forest.visited_runs
     _write_spans(unit)
     moved = [node for node in bound if node.id not in unit.changes]
     unit.write(_UPDATE_BINDINGS, [{"at": node.id} | _renamed(_binding(node)) for node in moved])
@@ -274,10 +274,16 @@ def _mark(unit: Unit, node: Node) -> None:
         unit.dirty_calls.add(node.id)
     if Role.TOOL in roles:
         unit.dirty_tools.add(node.id)
+    before = node.stored
+    if before and (before.session_id, before.user_id) != (
+        node.bound.session_id,
+        node.bound.user_id,
+    ):
+        unit.fresh_runs.add(node.bound.run_id or node.key[0])
     if node.stored_role is Role.RUN and node.stored is not None and node.stored.run_id:
-        unit.run_spans.add(node.stored.run_id)
+        unit.fresh_runs.add(node.stored.run_id)
     if node.own_run_id:
-        unit.run_spans.add(node.own_run_id)
+        unit.fresh_runs.add(node.own_run_id)
 
 
 def _write_spans(unit: Unit) -> None:

@@ -27,9 +27,7 @@ _LLM_TOTALS = Lookup(
         llm_calls.c.run_id,
         func.count().label("llm_calls"),
         func.sum(case((llm_calls.c.status == "error", 1), else_=0)).label("failed_llm_calls"),
-        func.sum(case((llm_calls.c.unpriced_reason.is_not(None), 1), else_=0)).label(
-            "unpriced_calls"
-        ),
+        (func.count() - func.count(llm_calls.c.cost_picousd)).label("unpriced_calls"),
         *(func.sum(llm_calls.c[name]).label(name) for name in TOKENS),
         func.max(llm_calls.c.iteration).label("iteration"),
         func.min(llm_calls.c.start_ns).label("first_ns"),

@@ -53,7 +53,7 @@ def settle_runs(unit: Unit) -> None:
     """
     Make the rows of the dirty runs, and of the runs below them that change with them.
     """
-    fresh = set(unit.run_spans)
+    fresh = set(unit.fresh_runs)
     todo = unit.dirty_runs | fresh
     done: set[str] = set()
     while todo:
@@ -77,7 +77,8 @@ def _settle(unit: Unit, run_ids: Sequence[str], fresh: set[str]) -> set[str]:
     stored = {row.run_id: row._asdict() for row in unit.select(_STORED, run_ids)}
     anew = [run_id for run_id in run_ids if run_id in fresh or run_id not in stored]
     anew += [run_id for run_id in run_ids if run_id not in anew and not stored[run_id]["span_id"]]
-    identities = {run_id: kept_identity(row) for run_id, row in stored.items()}
+    kept = stored.keys() - set(anew)
+    identities = {run_id: kept_identity(stored[run_id]) for run_id in kept}
     identities |= _identities(unit, anew)
     sums = gather(unit, run_ids)
     rows = [

@@ -102,7 +102,7 @@ def settle_steps(unit: Unit) -> None:
     """
     Make the rows of `steps` for the runs that this transaction touched.
     """
-    touched = sorted(unit.run_spans | unit.turned_runs | unit.dirty_runs)
+    touched = sorted(unit.fresh_runs | unit.turned_runs | unit.dirty_runs)
     derived, turns = _derived(unit, touched), _turns(unit, touched)
     wanted = {
         (run_id, step.step_id): step

@@ -44,9 +44,9 @@ def settle_tool_calls(unit: Unit) -> None:
     ]
     unit.delete(_DELETE, sorted(members))
     unit.write(_INSERT, rows)
-    unit.dirty_runs.update(row.run_id for row in before)
-    unit.dirty_runs.update(row["run_id"] for row in rows)
-    unit.call_runs.update((row["span"], row["run_id"]) for row in rows)
+    unit.note_runs(
+        {row.span: row.run_id for row in before}, {row["span"]: row["run_id"] for row in rows}
+    )
 
 
 def _related(unit: Unit, before: Sequence[Any]) -> set[int]:

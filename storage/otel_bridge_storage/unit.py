@@ -54,7 +54,8 @@ class Unit:
         dirty_calls: LLM spans whose call must be settled.
         dirty_tools: Tool spans whose call must be settled.
         dirty_runs: Runs whose row must be made anew.
-        run_spans: Runs of which a span of their own arrived or left.
+        fresh_runs: Runs of which a span of their own, or a call, arrived or left, so that
+            what their row says of session and user may no longer hold.
         dirty_sessions: Sessions whose row must be made anew.
         call_runs: The runs of the calls whose row was made anew, by span row.
         event_runs: The runs of stored spans that events arrived for, by span row.
@@ -72,7 +73,7 @@ class Unit:
     dirty_calls: set[int] = field(default_factory=set)
     dirty_tools: set[int] = field(default_factory=set)
     dirty_runs: set[str] = field(default_factory=set)
-    run_spans: set[str] = field(default_factory=set)
+    fresh_runs: set[str] = field(default_factory=set)
     dirty_sessions: set[str] = field(default_factory=set)
     call_runs: dict[int, str] = field(default_factory=dict)
     event_runs: dict[int, str] = field(default_factory=dict)
@@ -119,6 +120,16 @@ class Unit:
         for row_id, record in load_by_id(self.connection, missing).items():
             result[row_id] = self._read[row_id] = (record, self.reader.read_span(record))
         return result
+
+    def note_runs(self, before: Mapping[int, str], after: Mapping[int, str]) -> None:
+        """
+        Take note of which runs some calls belonged to, and belong to now.
+        """
+        self.call_runs.update(after)
+        self.dirty_runs.update(before.values(), after.values())
+        for call in before.keys() | after.keys():
+            if before.get(call) != after.get(call):
+                self.fresh_runs.update(r for r in (before.get(call), after.get(call)) if r)
 
     def places(self, ids: Sequence[int]) -> dict[int, tuple[str | None, int | None]]:
         """

@@ -5,15 +5,17 @@ The thread writes as soon as something waits; while it writes, more gathers, so 
 batches grow by themselves under load and nothing is delayed on purpose.
 """
 
+import contextlib
 import logging
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Generic, TypeVar
 
+from otel_bridge_storage.queue_stats import QueueStats
 from otel_bridge_storage.rate_limit import RateLimit
 
 T = TypeVar("T")
@@ -21,39 +23,14 @@ T = TypeVar("T")
 _log = logging.getLogger("otel_bridge")
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 1.0
+_GRACE_S = 2.0
+_LONGEST_REASON = 200
 
 
 class TryAgainError(Exception):
     """
     The batch could not be written now and may be later; nothing of it was written.
     """
-
-
-@dataclass(frozen=True, slots=True)
-class QueueStats:
-    """
-    What became of the items offered so far.
-
-    Attributes:
-        offered: All of them.
-        written: Durably written.
-        refused: Not taken, since the queue stayed full.
-        failed: Taken and given up.
-        waiting: Taken and not written yet.
-    """
-
-    offered: int = 0
-    written: int = 0
-    refused: int = 0
-    failed: int = 0
-    waiting: int = 0
-
-    @property
-    def lost(self) -> int:
-        """
-        Items that will not be written.
-        """
-        return self.refused + self.failed
 
 
 class WriteQueue(Generic[T]):
@@ -71,6 +48,11 @@ class WriteQueue(Generic[T]):
             are refused at once until there is room again.
         idle: Called by the thread every `idle_s` seconds in which nothing came.
     """
+
+    _taken: int
+    _written: int
+    _failed: int
+    _refused: int
 
     def __init__(
         self,
@@ -116,10 +98,7 @@ class WriteQueue(Generic[T]):
         """
         with self._lock:
             self._offered += 1
-            if self._closed or (self._full() and not self._wait_for_room()):
-                self._refused += 1
-                refused = self._refused
-            else:
+            if self._has_room():
                 self._items.append((item, size))
                 self._bytes += size
                 self._taken += 1
@@ -128,52 +107,75 @@ class WriteQueue(Generic[T]):
                 elif self._sleeping:
                     self._wake.notify()
                 return True
-        if self._complain.allows("refused"):
-            _log.warning("otel-bridge cannot write fast enough: %d records lost so far", refused)
+            self._refused += 1
+            refused, closed = self._refused, self._closed
+        if closed:
+            self._say("closed", "otel-bridge is closed: %d records lost so far", refused)
+        else:
+            self._say(
+                "refused", "otel-bridge cannot write fast enough: %d records lost so far", refused
+            )
         return False
+
+    def miss(self, what: str, error: Exception) -> None:
+        """
+        Count an item as refused that could not be offered, since making it failed.
+        """
+        with self._lock:
+            self._offered += 1
+            self._refused += 1
+        self._say(what, "otel-bridge could not record %s: %s", what, _in_short(error))
 
     def flush(self, timeout_s: float | None = None) -> bool:
         """
         Wait until all that was taken so far is written.
 
         Returns:
-            Whether it is, with nothing lost since the last flush; False on a time-out.
+            Whether it is, with nothing lost since this thread last flushed; False on a
+            time-out, and on the writer's own thread.
         """
         if self.on_writer_thread():
             return False
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
         with self._lock:
             target = self._taken
             if self._thread is None and self._items:
                 self._start()
-            while self._written + self._failed < target:
-                if not self._alive():
-                    self._drain()
-                    continue
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    return False
-                self._done.wait(1.0 if left is None else min(left, 1.0))
-            lost = self._refused + self._failed
-            whole, self._lost_at_flush = lost == self._lost_at_flush, lost
-            return whole
+        while not self._reached(target):
+            left = min(deadline - time.monotonic(), 1.0)
+            if left <= 0:
+                return False
+            if self._alive():
+                with self._lock:
+                    self._done.wait_for(lambda: self._reached(target), left)
+            else:
+                self._drain(deadline, left)
+        return self._nothing_lost()
 
     def close(self, timeout_s: float = 30.0) -> bool:
         """
         Write what waits and stop; what cannot be written in time is counted as failed.
+
+        Returns:
+            As `flush`.
         """
         whole = self.flush(timeout_s)
         with self._lock:
             self._closed = True
             self._wake.notify_all()
+            self._room.notify_all()
             thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout_s)
+        if thread is not None and not self.on_writer_thread():
+            thread.join(_GRACE_S)
         with self._lock:
-            self._failed += len(self._items)
+            lost = len(self._items)
+            self._failed += lost
             self._items.clear()
             self._bytes = 0
-        return whole
+            self._done.notify_all()
+        if lost:
+            self._say("ended", "otel-bridge could not write %d records before the end", lost)
+        return whole and not lost
 
     def forget(self) -> None:
         """
@@ -181,42 +183,83 @@ class WriteQueue(Generic[T]):
         """
         self._reset()
 
+    def hold(self, timeout_s: float) -> bool:
+        """
+        Keep the writer from starting anything, until `release`.
+
+        Returns:
+            Whether it is held; False if what was under way did not end in time.
+        """
+        with self._lock:
+            self._holds += 1
+            if not self.on_writer_thread() and self._done.wait_for(
+                lambda: not self._busy, timeout_s
+            ):
+                return True
+        self.release()
+        return False
+
+    def release(self) -> None:
+        """
+        Let the writer go on.
+        """
+        with self._lock:
+            self._holds -= 1
+            self._done.notify_all()
+
     def on_writer_thread(self) -> bool:
         """
-        Whether the caller is the writer thread.
+        Whether the caller is the writer thread, or a thread that writes in its place.
         """
-        return self._thread is threading.current_thread()
+        return threading.get_ident() in self._writers
 
     def _reset(self) -> None:
         self._lock = threading.RLock()
         self._wake = threading.Condition(self._lock)
         self._done = threading.Condition(self._lock)
         self._room = threading.Condition(self._lock)
-        self._writing = threading.RLock()
+        self._turn = threading.Lock()
         self._items: deque[tuple[T, int]] = deque()
         self._thread: threading.Thread | None = None
+        self._writers: set[int] = set()
+        self._told = threading.local()
         self._bytes = 0
         self._offered = 0
         self._taken = 0
         self._written = 0
         self._failed = 0
         self._refused = 0
-        self._lost_at_flush = 0
+        self._holds = 0
+        self._busy = False
         self._sleeping = False
         self._closed = False
         self._stalled = False
 
+    def _has_room(self) -> bool:
+        if self._full() and not self._closed:
+            if self._stalled or self.on_writer_thread():
+                return False
+            self._stalled = not self._room.wait_for(
+                lambda: self._closed or not self._full(), self._block_s
+            )
+        return not self._closed and not self._full()
+
     def _full(self) -> bool:
         return len(self._items) >= self._max_items or self._bytes >= self._max_bytes
 
-    def _wait_for_room(self) -> bool:
-        if self._stalled or self.on_writer_thread():
-            return False
-        self._stalled = not self._room.wait_for(lambda: not self._full(), self._block_s)
-        return not self._stalled
+    def _reached(self, target: int) -> bool:
+        return self._written + self._failed >= target
+
+    def _nothing_lost(self) -> bool:
+        with self._lock:
+            lost = self._refused + self._failed
+        told: int = getattr(self._told, "lost", 0)
+        self._told.lost = lost
+        return lost == told
 
     def _alive(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        thread = self._thread
+        return thread is not None and thread.is_alive()
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name=self._name, daemon=True)
@@ -228,9 +271,24 @@ class WriteQueue(Generic[T]):
             self._thread = None
 
     def _run(self) -> None:
+        self._writers.add(threading.get_ident())
+        try:
+            self._work()
+        finally:
+            with self._lock:
+                self._writers.discard(threading.get_ident())
+                self._thread = None
+                if self._items and not self._closed:
+                    self._start()
+                self._done.notify_all()
+
+    def _work(self) -> None:
         while (state := self._await_items()) is not _State.CLOSED:
             if state is _State.ITEMS:
-                self._write_next()
+                with self._turn:
+                    whole = self._write_next(math.inf)
+                if not whole:
+                    return
             elif self._idle is not None:
                 self._call_idle(self._idle)
 
@@ -246,71 +304,120 @@ class WriteQueue(Generic[T]):
 
     def _call_idle(self, idle: Callable[[], None]) -> None:
         try:
-            idle()
+            with self._at_work():
+                idle()
         except Exception as error:  # noqa: BLE001 - the thread must outlive its upkeep
-            if self._complain.allows("idle"):
-                _log.warning("otel-bridge: the writer's upkeep failed: %s", error)
+            self._say("idle", "otel-bridge: the writer's upkeep failed: %s", error)
 
-    def _drain(self) -> None:
+    def _drain(self, deadline: float, wait_s: float) -> None:
         """
         Write what waits on the caller's thread, where no thread can be had.
         """
-        while self._items:
-            self._write_next()
+        if not self._turn.acquire(timeout=wait_s):
+            return
+        self._writers.add(threading.get_ident())
+        try:
+            while self._items and self._write_next(deadline):
+                pass
+        finally:
+            self._writers.discard(threading.get_ident())
+            self._turn.release()
 
-    def _write_next(self) -> None:
-        with self._writing:
-            with self._lock:
-                count = min(len(self._items), self._max_batch)
-                taken = [self._items.popleft() for _ in range(count)]
-                self._bytes -= sum(size for _, size in taken)
-                self._stalled = False
-                self._room.notify_all()
-            self._write_batch([item for item, _ in taken])
+    def _write_next(self, deadline: float) -> bool:
+        """
+        Write a batch; the caller has the turn.
 
-    def _write_batch(self, batch: Sequence[T]) -> None:
+        Returns:
+            Whether all of it is settled; what is not waits again.
+        """
+        with self._lock:
+            count = min(len(self._items), self._max_batch)
+            taken = [self._items.popleft() for _ in range(count)]
+            self._bytes -= sum(size for _, size in taken)
+            self._stalled = False
+            self._room.notify_all()
+        left = self._write_batch([item for item, _ in taken], deadline)
+        with self._lock:
+            again = taken[count - left :]
+            self._items.extendleft(reversed(again))
+            self._bytes += sum(size for _, size in again)
+        return not left
+
+    def _write_batch(self, batch: Sequence[T], deadline: float) -> int:
         """
         Write a batch, or as much of it as can be written.
-        """
-        pause = _FIRST_PAUSE_S
-        while True:
-            try:
-                self._write(batch)
-            except TryAgainError as error:
-                if not self._wait_to_retry(pause, error):
-                    self._settle(failed=len(batch))
-                    return
-                pause = min(pause * 2, _LONGEST_PAUSE_S)
-            except Exception as error:  # noqa: BLE001 - one record must not take others along
-                self._split(batch, error)
-                return
-            else:
-                self._settle(written=len(batch))
-                return
 
-    def _wait_to_retry(self, pause: float, error: Exception) -> bool:
-        if self._complain.allows("retry"):
-            _log.warning("otel-bridge cannot write now and goes on trying: %s", error)
+        Returns:
+            How many items, at its end, could not be written in time.
+        """
+        pending = [batch]
+        pause = _FIRST_PAUSE_S
+        try:
+            while pending:
+                try:
+                    with self._at_work():
+                        self._write(pending[-1])
+                except TryAgainError as error:
+                    if not self._wait_to_retry(pause, error, deadline):
+                        break
+                    pause = min(pause * 2, _LONGEST_PAUSE_S)
+                except Exception as error:  # noqa: BLE001 - one record must not take others along
+                    self._split(pending, error)
+                else:
+                    self._settle(written=len(pending.pop()))
+        except BaseException:
+            self._settle(failed=sum(map(len, pending)))
+            raise
+        return sum(map(len, pending))
+
+    @contextlib.contextmanager
+    def _at_work(self) -> Iterator[None]:
+        with self._lock:
+            self._done.wait_for(lambda: not self._holds)
+            self._busy = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy = False
+                self._done.notify_all()
+
+    def _wait_to_retry(self, pause: float, error: Exception, deadline: float) -> bool:
+        self._say("retry", "otel-bridge cannot write now and goes on trying: %s", error)
         with self._lock:
             if not self._closed:
-                self._wake.wait(pause)
-            return not self._closed
+                self._wake.wait(min(pause, max(deadline - time.monotonic(), 0)))
+            return not self._closed and time.monotonic() < deadline
 
-    def _split(self, batch: Sequence[T], error: Exception) -> None:
+    def _split(self, pending: list[Sequence[T]], error: Exception) -> None:
+        batch = pending.pop()
         if len(batch) == 1:
             self._settle(failed=1)
-            if self._complain.allows("failed"):
-                _log.warning("otel-bridge lost a record that cannot be stored: %r", error)
+            reason = _in_short(error)
+            self._say("failed", "otel-bridge lost a record that cannot be stored: %s", reason)
             return
         middle = len(batch) // 2
-        self._write_batch(batch[:middle])
-        self._write_batch(batch[middle:])
+        pending += [batch[middle:], batch[:middle]]
 
     def _settle(self, *, written: int = 0, failed: int = 0) -> None:
         with self._lock:
             self._written += written
             self._failed += failed
             self._done.notify_all()
+
+    def _say(self, key: str, message: str, *details: object) -> None:
+        if self._complain.allows(key):
+            # A logging handler of the program that raises must not stop the program or the writer.
+            with contextlib.suppress(Exception):
+                _log.warning(message, *details)
+
+
+def _in_short(error: Exception) -> str:
+    """
+    Name an error in one line; its representation might hold the whole record.
+    """
+    first_line = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {first_line[:_LONGEST_REASON]}"
 
 
 class _State(Enum):

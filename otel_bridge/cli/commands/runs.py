@@ -1,0 +1,101 @@
+"""
+`otel-bridge runs`: the list of runs, the latest first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from otel_bridge_storage.rows import RunSummary
+from otel_bridge_storage.run_store import RunStore
+
+from otel_bridge.cli.formats import Format
+from otel_bridge.cli.layout import Column
+from otel_bridge.cli.output import note, write_rows
+from otel_bridge.cli.stories import ask, find_run
+from otel_bridge.cli.texts import cost, count, duration, minute
+from otel_bridge.cli.values import record
+
+COLUMNS = (
+    Column(key="run_id", header="run", least=8, prefix=True),
+    Column(key="agent_name", header="agent", least=10),
+    Column(key="status", header="status"),
+    Column(key="started_at", header="started (UTC)", show=minute, rank=1),
+    Column(key="duration_ms", header="took", show=duration, right=True),
+    Column(key="llm_calls", header="calls", show=count, right=True, rank=4),
+    Column(key="tool_calls", header="tools", show=count, right=True, rank=5),
+    Column(key="total_input_tokens", header="in", show=count, right=True, rank=2),
+    Column(key="total_output_tokens", header="out", show=count, right=True, rank=2),
+    Column(key="_cost", header="cost", right=True),
+    Column(key="model", header="model", rank=6, least=12),
+    Column(key="session_id", header="session", rank=7, least=10),
+    Column(key="user_id", header="user", rank=8, least=8),
+    Column(key="parent_run_id", header="parent", rank=9, least=8, prefix=True),
+)
+
+
+def runs(
+    *,
+    db: str,
+    form: Format,
+    status: Sequence[str] = (),
+    agent: str | None = None,
+    session: str | None = None,
+    user: str | None = None,
+    tenant: str | None = None,
+    parent: str | None = None,
+    tag: str | None = None,
+    service: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> int:
+    """
+    Print the runs that match.
+    """
+    wanted: dict[str, Any] = {
+        "status": list(status) or None,
+        "agent_name": agent,
+        "session_id": session,
+        "user_id": user,
+        "tenant_id": tenant,
+        "tag": tag,
+        "service": service,
+        "started_after": since,
+        "started_before": until,
+    }
+
+    async def matching(store: RunStore) -> tuple[list[RunSummary], int, str | None]:
+        filters = dict(wanted)
+        if parent is not None:
+            filters["parent_run_id"] = await find_run(store, parent)
+        found = await store.list_runs(**filters, limit=limit, cursor=cursor)
+        following = store.cursor_after(found[-1]) if found else None
+        more = following and await store.list_runs(**filters, limit=1, cursor=following)
+        return found, await store.count_runs(**filters), following if more else None
+
+    found, total, following = ask(db, matching)
+    print_runs(found, form)
+    if following:
+        note(f"{len(found)} of {total} runs; go on with --cursor {following}")
+    return 0
+
+
+def print_runs(found: Sequence[RunSummary], form: Format = Format.TABLE) -> None:
+    """
+    Print runs in the form asked for.
+    """
+    rows = [record(run) for run in found]
+    if form in (Format.TABLE, Format.MD):
+        rows = [
+            {**row, "started_at": run.started_at, "_cost": _cost(run)}
+            for row, run in zip(rows, found, strict=True)
+        ]
+    keys = [field.name for field in fields(RunSummary)]
+    write_rows(rows, COLUMNS, form, empty="no runs match", keys=keys)
+
+
+def _cost(run: RunSummary) -> str:
+    return cost(run.total_cost_usd, run.unpriced_calls)

@@ -1,0 +1,68 @@
+"""
+The options that several commands share.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from otel_bridge.cli.formats import Format
+from otel_bridge.cli.moments import parse_moment
+
+Db = Annotated[
+    str,
+    typer.Option(
+        "--db",
+        envvar="OTEL_BRIDGE_DB",
+        metavar="PATH-or-URL",
+        help="The database.",
+    ),
+]
+Form = Annotated[
+    Format,
+    typer.Option("--format", "-f", case_sensitive=False, help="How rows are printed."),
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="At most so many rows.")]
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY[,KEY]",
+        help="Group by agent_name, model, provider, session_id, user_id, run_id, service, "
+        "hour, day, week, month or tag. [default: model]",
+    ),
+]
+Agent = Annotated[str | None, typer.Option(metavar="NAME", help="Only this agent.")]
+Session = Annotated[str | None, typer.Option(metavar="ID", help="Only this session.")]
+User = Annotated[str | None, typer.Option(metavar="ID", help="Only this user.")]
+Run = Annotated[str | None, typer.Option("--run", metavar="ID", help="Only this run.")]
+Model = Annotated[str | None, typer.Option(metavar="NAME", help="Only this model.")]
+Provider = Annotated[str | None, typer.Option(metavar="NAME", help="Only this provider.")]
+Service = Annotated[str | None, typer.Option(metavar="NAME", help="Only this service.")]
+Tag = Annotated[str | None, typer.Option(metavar="TAG", help="Only runs with this tag.")]
+Timezone = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="Where days begin, as an IANA name such as Europe/Paris."),
+]
+
+_TIMES = "7d, 36h or 90m ago, a date, or an ISO 8601 time; UTC if it names no offset."
+
+SinceText = Annotated[
+    str | None, typer.Option("--since", metavar="TIME", help=f"Started then or later: {_TIMES}")
+]
+UntilText = Annotated[
+    str | None, typer.Option("--until", metavar="TIME", help="Started before then.")
+]
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        "--since",
+        parser=parse_moment,
+        metavar="TIME",
+        help=f"Started then or later: {_TIMES}",
+    ),
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option("--until", parser=parse_moment, metavar="TIME", help="Started before then."),
+]

@@ -1,0 +1,155 @@
+"""
+Reports of the query layer, printed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import typer
+from otel_bridge_queries import Queries, Result
+from otel_bridge_storage.errors import QueryError
+
+from otel_bridge.cli.formats import Format
+from otel_bridge.cli.layout import Column
+from otel_bridge.cli.output import write_rows
+from otel_bridge.cli.stories import ask, find_run
+from otel_bridge.cli.tables import Row
+from otel_bridge.cli.texts import UNKNOWN, cost, count, duration, text
+
+T = TypeVar("T")
+
+GROUP_KEYS = {
+    "agent": "agent_name",
+    "session": "session_id",
+    "user": "user_id",
+    "run": "run_id",
+}
+
+
+def _share(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.0%}"
+
+
+_FIGURES = (
+    Column(key="llm_calls", header="calls", show=count, right=True),
+    Column(key="calls", header="calls", show=count, right=True),
+    Column(key="input_tokens", header="in", show=count, right=True),
+    Column(key="cache_read_tokens", header="cached", show=count, right=True, rank=4),
+    Column(key="cache_write_tokens", header="cache write", show=count, right=True, rank=6),
+    Column(key="output_tokens", header="out", show=count, right=True),
+    Column(key="reasoning_tokens", header="reasoning", show=count, right=True, rank=5),
+    Column(key="calls_without_usage", header="no usage", show=count, right=True, rank=4),
+    Column(key="total_tokens", header="total", show=count, right=True, rank=3),
+    Column(key="_cost", header="cost", right=True),
+    Column(key="unpriced_calls", header="unpriced", show=count, right=True, rank=1),
+    Column(key="error_calls", header="errors", show=count, right=True, rank=2),
+    Column(key="errors", header="errors", show=count, right=True),
+    Column(key="error_rate", header="failing", show=_share, right=True, rank=1),
+    Column(key="cache_hit_ratio", header="from cache", show=_share, right=True, rank=2),
+    Column(key="p50_ms", header="p50", show=duration, right=True),
+    Column(key="p95_ms", header="p95", show=duration, right=True),
+    Column(key="p99_ms", header="p99", show=duration, right=True, rank=1),
+    Column(key="mean_ms", header="mean", show=duration, right=True, rank=2),
+    Column(key="max_ms", header="max", show=duration, right=True, rank=2),
+)
+_KNOWN = {column.key: column for column in _FIGURES}
+_LEAST_KEY, _LEAST_FIELD = 13, 8
+_ID_KEYS = frozenset({"run_id", "session_id", "trace_id", "span_id"})
+
+
+def answer(db: str, question: Callable[[Queries], T]) -> T:
+    """
+    Open the database for reports, ask one question and close it.
+    """
+    with Queries(db) as queries:
+        return question(queries)
+
+
+def report(db: str, question: Callable[[Queries], T]) -> T:
+    """
+    Open the database and ask for a report with what was typed on the command line.
+
+    Raises:
+        typer.BadParameter: A group key, filter or time makes no sense.
+    """
+    try:
+        return answer(db, question)
+    except QueryError as exc:
+        raise typer.BadParameter(str(exc)) from exc
+
+
+def with_whole_run(db: str, filters: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Complete the beginning of a run's id in the filters of a report.
+    """
+    typed = filters.get("run_id")
+    if typed is None:
+        return dict(filters)
+    return {**filters, "run_id": ask(db, lambda store: find_run(store, typed))}
+
+
+def group_keys(typed: Sequence[str]) -> list[str]:
+    """
+    Read what people type after `--by`: names apart by commas, or the option again.
+
+    The short forms `agent`, `session`, `user` and `run` are taken too.
+    """
+    names = [name.strip() for part in typed for name in part.split(",") if name.strip()]
+    return list(dict.fromkeys(GROUP_KEYS.get(name, name) for name in names))
+
+
+def print_result(
+    result: Result, form: Format, *, empty: str, total: Row | None = None, figures: bool = False
+) -> int:
+    """
+    Print a result.
+
+    Args:
+        result: The result.
+        form: The form.
+        empty: What to say where there is no row.
+        total: A last line for people.
+        figures: Fields with the names of a report's figures are shown as such: cost as
+            money, milliseconds as durations.
+
+    Returns:
+        How many columns a table had no room for.
+    """
+    rows: list[dict[str, Any]] = result.dicts()
+    keys = list(result.columns)
+    if figures and "cost_usd" in keys and form in (Format.TABLE, Format.MD):
+        rows = [_with_cost(row) for row in rows]
+        total = _with_cost(total) if total else None
+        keys[keys.index("cost_usd")] = "_cost"
+    columns = [_column(key, at, figures=figures) for at, key in enumerate(keys)]
+    return write_rows(rows, columns, form, empty=empty, keys=keys, total=total)
+
+
+def total_row(by: Sequence[str], totals: Sequence[Row]) -> dict[str, Any]:
+    """
+    Turn the one row of a report without groups into a table's last line.
+    """
+    row: dict[str, Any] = dict(totals[0]) if totals else {}
+    labels = dict.fromkeys(by, "") | ({by[0]: "total"} if by else {})
+    return row | labels
+
+
+def _column(key: str, at: int, *, figures: bool) -> Column:
+    if figures and key in _KNOWN:
+        return _KNOWN[key]
+    return Column(
+        key=key,
+        header=key,
+        show=_group,
+        rank=0 if figures else at,
+        least=_LEAST_KEY if figures else _LEAST_FIELD,
+        prefix=key in _ID_KEYS,
+    )
+
+
+def _with_cost(row: Row) -> dict[str, Any]:
+    return {**row, "_cost": cost(row["cost_usd"], row["unpriced_calls"])}
+
+
+def _group(value: Any) -> str:
+    return "" if value == "" else UNKNOWN if value is None else text(value)

@@ -1,0 +1,107 @@
+"""
+How single values read in a table: times, durations, tokens, money.
+
+An unknown value is an en dash; a cost that is unknown because a model has no price is
+the word `unpriced`, never a zero.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from otel_bridge.cli.escape import visible
+
+UNKNOWN = "–"
+UNPRICED = "unpriced"
+
+_SMALLEST_SHOWN_USD = 0.000001
+
+
+def text(value: Any) -> str:
+    """
+    Show any value on one line.
+    """
+    if value is None or value == "":
+        return UNKNOWN
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, float):
+        return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+    if isinstance(value, list | tuple):
+        return ", ".join(text(item) for item in value) or UNKNOWN
+    return visible(str(value))
+
+
+def moment(value: datetime | None) -> str:
+    """
+    Show a time in UTC, to the second.
+    """
+    if value is None:
+        return UNKNOWN
+    if value.tzinfo is not None:
+        value = value.astimezone(UTC)
+    return value.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def minute(value: datetime | None) -> str:
+    """
+    Show a time in UTC, to the minute.
+    """
+    return moment(value)[: len("2026-01-31 09:00")]
+
+
+def count(value: float | None) -> str:
+    """
+    Show a number of things, with thousands apart.
+    """
+    return UNKNOWN if value is None else f"{round(value):,}"
+
+
+def duration(milliseconds: float | None) -> str:
+    """
+    Show a duration with the unit that fits it.
+    """
+    if milliseconds is None:
+        return UNKNOWN
+    if milliseconds < 9.95:
+        return f"{milliseconds:.1f} ms"
+    if milliseconds < 999.5:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1000
+    if seconds < 59.995:
+        return f"{seconds:.2f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min"
+
+
+def offset(milliseconds: float) -> str:
+    """
+    Show how long after the beginning something happened.
+    """
+    return f"{milliseconds / 1000:+.3f} s"
+
+
+def money(usd: float | None) -> str:
+    """
+    Show a cost in USD; None is a cost that is not known.
+    """
+    if usd is None:
+        return UNPRICED
+    if 0 < usd < _SMALLEST_SHOWN_USD:
+        return f"<${_SMALLEST_SHOWN_USD:.6f}"
+    return f"${usd:,.4f}" if usd >= 1 else f"${usd:.6f}"
+
+
+def cost(usd: float | None, unpriced: int) -> str:
+    """
+    Show the cost of calls, and that it is a lower bound if some have no price.
+
+    Args:
+        usd: The sum over the calls that have a price; None if none has.
+        unpriced: How many calls the sum leaves out.
+    """
+    if usd is None:
+        return UNPRICED if unpriced else UNKNOWN
+    return f"≥ {money(usd)}" if unpriced else money(usd)

@@ -1,0 +1,3 @@
+"""
+A small multi-agent program, its scripted model server, and a tour of what it leaves.
+"""

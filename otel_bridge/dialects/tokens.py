@@ -1,0 +1,74 @@
+"""
+Token counts of one call, made comparable.
+
+Input includes what was read from or written to a cache, output includes reasoning, and
+what is not known is None.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from otel_bridge_storage.readings import Usage
+
+from otel_bridge.dialects import lenient
+from otel_bridge.dialects.lenient import Names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenNames:
+    """
+    The attribute names of a dialect, best first.
+    """
+
+    input: Names
+    output: Names
+    cache_read: Names
+    cache_write: Names
+    cache_write_1h: Names = ()
+    reasoning: Names
+
+
+def read_usage(attributes: Mapping[str, Any], names: TokenNames, *, answered: bool) -> Usage:
+    """
+    Read the usage of a call.
+
+    Args:
+        answered: The model answered, so that counts which are all zero mean unknown.
+    """
+    usage = Usage(
+        input_tokens=lenient.count(attributes, names.input),
+        output_tokens=lenient.count(attributes, names.output),
+        cache_read_tokens=lenient.count(attributes, names.cache_read),
+        cache_write_tokens=lenient.count(attributes, names.cache_write),
+        cache_write_1h_tokens=lenient.count(attributes, names.cache_write_1h),
+        reasoning_tokens=lenient.count(attributes, names.reasoning),
+    )
+    return normal(usage, answered=answered)
+
+
+def normal(usage: Usage, *, answered: bool) -> Usage:
+    """
+    Make counts include their parts, and drop counts that cannot be true.
+    """
+    read, write = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
+    reasoning = usage.reasoning_tokens or 0
+    if answered and not (usage.input_tokens or usage.output_tokens or read or write or reasoning):
+        return Usage()
+    return Usage(
+        input_tokens=_including(usage.input_tokens, read + write),
+        output_tokens=_including(usage.output_tokens, reasoning),
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        cache_write_1h_tokens=usage.cache_write_1h_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+    )
+
+
+def _including(total: int | None, parts: int) -> int | None:
+    """
+    A total that is less than its parts was told without them.
+    """
+    if total is None or parts <= total:
+        return total
+    return total + parts

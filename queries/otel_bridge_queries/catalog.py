@@ -1,0 +1,93 @@
+"""
+The reports there are, each one a `.sql` file: what they read and how they can be asked.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+from otel_bridge_queries.engine import read_sql
+
+_TIME_KEYS = ("hour", "day", "week", "month")
+_RUN_KEYS = ("agent_name", "session_id", "user_id", "run_id", "service")
+_CALL_KEYS = ("agent_name", "model", "provider", "session_id", "user_id", "run_id", "service")
+_BOUNDS = ("since", "until")
+_LLM_KEYS = (*_CALL_KEYS, *_TIME_KEYS, "tag")
+_LLM_FILTERS = (*_CALL_KEYS, "tag", *_BOUNDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """
+    One report.
+
+    Attributes:
+        tables: The copied tables it reads.
+        keys: What it can be grouped by.
+        filters: What it can be narrowed by.
+        counts: Its columns that are 0, not unknown, where there is nothing to count.
+    """
+
+    name: str
+    tables: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    counts: tuple[str, ...] = ()
+
+    @property
+    def sql(self) -> str:
+        """
+        The text of its file.
+        """
+        return _text(self.name)
+
+
+@cache
+def _text(name: str) -> str:
+    return read_sql(f"{name}.sql")
+
+
+COST = Report(
+    "cost",
+    ("run_keys", "llm_calls"),
+    _LLM_KEYS,
+    _LLM_FILTERS,
+    ("llm_calls", "unpriced_calls", "error_calls"),
+)
+TOKENS = Report(
+    "tokens",
+    ("run_keys", "llm_calls"),
+    _LLM_KEYS,
+    _LLM_FILTERS,
+    ("llm_calls", "calls_without_usage"),
+)
+LATENCY = Report("latency", ("run_keys", "llm_calls"), _LLM_KEYS, _LLM_FILTERS, ("calls",))
+TOOLS = Report(
+    "tools",
+    ("run_keys", "tool_calls"),
+    ("tool_name", *_RUN_KEYS, *_TIME_KEYS, "tag"),
+    ("tool_name", *_RUN_KEYS, "tag", *_BOUNDS),
+    ("calls", "errors"),
+)
+ERRORS = Report(
+    "errors",
+    ("run_keys", "runs", "llm_calls", "tool_calls"),
+    (*_CALL_KEYS, "tool_name", *_TIME_KEYS, "tag"),
+    (*_CALL_KEYS, "tool_name", "tag", *_BOUNDS),
+)
+RUN_VIEWS = Report(
+    "run_views", ("runs", "steps"), filters=(*_CALL_KEYS, "tag", "status", *_BOUNDS)
+)
+STEP_VIEWS = Report("step_views", ("run_keys", "steps"), filters=("run_id", "session_id"))
+
+REPORTS = (COST, TOKENS, LATENCY, TOOLS, ERRORS, RUN_VIEWS, STEP_VIEWS)
+
+VIEWS = {
+    "runs": ("runs", "texts"),
+    "steps": ("steps", "texts"),
+    "llm_calls": ("llm_calls", "llm_call_details", "run_keys"),
+    "tool_calls": ("tool_calls", "tool_call_details", "run_keys", "texts"),
+    "sessions": ("sessions",),
+    "spans": ("spans",),
+    "events": ("events",),
+    "messages": ("messages",),
+}

@@ -1,0 +1,111 @@
+"""
+What a report is asked: which group keys, which rows, which span of time.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, TypedDict
+
+from otel_bridge_storage.errors import QueryError
+
+from otel_bridge_queries.moments import Moment, moment_ns, zone_named
+
+Names = str | Iterable[str] | None
+
+_BOUNDS = ("since", "until")
+_FURTHEST_NS = 2**63 - 1
+
+
+class Filters(TypedDict, total=False):
+    """
+    Which rows a report takes in; None and what is left out mean all.
+
+    A text or several: a row is taken in if it has any of them. `since` is inclusive,
+    `until` exclusive, both about when a call or run started: an aware datetime, ISO text
+    (without an offset: in the report's time zone), or how long ago, such as `30m`,
+    `12h`, `7d`, `2w`.
+    """
+
+    agent_name: Names
+    model: Names
+    provider: Names
+    session_id: Names
+    user_id: Names
+    run_id: Names
+    service: Names
+    tag: Names
+    tool_name: Names
+    since: Moment | None
+    until: Moment | None
+
+
+def names_in(value: Names, what: str) -> list[str] | None:
+    """
+    Give one name or several as a list, each once.
+
+    Raises:
+        QueryError: They are not texts.
+    """
+    if value is None:
+        return None
+    names = [value] if isinstance(value, str) else value
+    if isinstance(names, Iterable):
+        names = list(dict.fromkeys(names))
+        if all(isinstance(name, str) for name in names):
+            return names
+    raise QueryError(f"{what}={value!r} is neither a text nor a list of texts")
+
+
+def group_keys(by: Names, valid: Collection[str]) -> list[str]:
+    """
+    Check the group keys that were asked for.
+
+    Raises:
+        QueryError: One of them is unknown.
+    """
+    keys = names_in(by, "by") or []
+    for key in keys:
+        if key not in valid:
+            raise QueryError(f"cannot group by {key!r}: the keys are {', '.join(valid)}")
+    return keys
+
+
+def filter_parameters(
+    filters: Mapping[str, Any], valid: Collection[str], *, zone: str, now_ns: int
+) -> dict[str, Any]:
+    """
+    Turn filters into the parameters of a report, the absent ones as NULL.
+
+    Raises:
+        QueryError: One is unknown to the report or makes no sense.
+    """
+    for name, value in filters.items():
+        if value is not None and name not in valid:
+            raise QueryError(f"cannot filter by {name!r}: the filters are {', '.join(valid)}")
+    known = zone_named(zone)
+    parameters: dict[str, Any] = {}
+    for name in valid:
+        value = filters.get(name)
+        if name in _BOUNDS:
+            bound = moment_ns(name, value, zone=known, now_ns=now_ns)
+            parameters[name] = bound if bound is None else _within_reach(bound)
+        else:
+            parameters[name] = names_in(value, name)
+    return parameters
+
+
+def row_count(name: str, value: int | None) -> int | None:
+    """
+    Check a number of rows.
+
+    Raises:
+        QueryError: It is not a whole number of at least 0.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _FURTHEST_NS:
+        raise QueryError(f"{name}={value!r} is not a number of rows")
+    return value
+
+
+def _within_reach(bound_ns: int) -> int:
+    return max(-_FURTHEST_NS, min(bound_ns, _FURTHEST_NS))

@@ -1,0 +1,104 @@
+-- The views that a reader's own SQL is written against (see `Queries.sql`).
+--
+-- `*_at` are TIMESTAMP WITH TIME ZONE, `*_ms` milliseconds, `cost_usd` USD; NULL is
+-- unknown. Calls are listed once each, whatever number of spans showed them.
+
+-- A run whose writer has died is interrupted, whatever its last word was.
+CREATE VIEW loaded.run_states AS
+SELECT * REPLACE (
+    CASE
+        WHEN status = 'running' AND writer_id IN (SELECT writer_id FROM loaded.dead_writers)
+        THEN 'interrupted' ELSE status
+    END AS status
+)
+FROM loaded.runs;
+
+CREATE VIEW runs AS
+SELECT
+    r.run_id, r.trace_id, r.span_id, r.parent_run_id, r.delegation_level AS depth,
+    r.agent_name, r.agent_id, r.status, r.session_id, r.user_id, r.tenant_id, r.service,
+    r.model, r.strategy,
+    moment(r.started_ns) AS started_at,
+    moment(r.ended_ns) AS ended_at,
+    moment(r.updated_ns) AS updated_at,
+    milliseconds(r.ended_ns - r.started_ns) AS duration_ms,
+    asked_for.text AS input, answer.text AS response,
+    r.error_type, r.error_message, r.termination_reason,
+    r.iteration_count, r.llm_calls, r.failed_llm_calls, r.tool_calls, r.failed_tool_calls,
+    r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens,
+    r.reasoning_tokens,
+    usd(r.cost_picousd) AS cost_usd, r.unpriced_calls,
+    r.tags, TRY_CAST(r.metadata AS JSON) AS metadata
+FROM loaded.run_states AS r
+LEFT JOIN loaded.texts AS asked_for ON asked_for.id = r.input_message
+LEFT JOIN loaded.texts AS answer ON answer.id = r.answer_message;
+
+CREATE VIEW steps AS
+SELECT
+    s.run_id, s.step_id, s.ordinal, s.role,
+    said.text AS content, condensed.text AS condensed_content,
+    s.tool_name, s.tool_call_id, s.is_error, s.hidden, s.rolled_back,
+    moment(s.time_ns) AS created_at
+FROM loaded.steps AS s
+LEFT JOIN loaded.texts AS said ON said.id = s.message
+LEFT JOIN loaded.texts AS condensed ON condensed.id = s.condensed_message;
+
+CREATE VIEW llm_calls AS
+SELECT
+    d.trace_id, d.span_id, c.run_id, r.agent_name, r.session_id, r.user_id, r.service,
+    d.operation, c.provider, c.model, d.request_model, d.response_model, d.response_id,
+    d.iteration, c.status, c.error_type, c.error_message,
+    moment(c.start_ns) AS started_at,
+    moment(c.end_ns) AS ended_at,
+    milliseconds(c.end_ns - c.start_ns) AS duration_ms,
+    milliseconds(c.time_to_first_chunk_ns) AS time_to_first_chunk_ms,
+    c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens,
+    c.reasoning_tokens,
+    usd(c.cost_picousd) AS cost_usd, d.unpriced_reason,
+    usd(d.emitted_cost_picousd) AS emitted_cost_usd,
+    d.finish_reasons, d.dialect
+FROM loaded.llm_calls AS c
+JOIN loaded.llm_call_details AS d USING (span)
+LEFT JOIN loaded.run_keys AS r ON r.run_id = c.run_id;
+
+CREATE VIEW tool_calls AS
+SELECT
+    d.trace_id, d.span_id, c.run_id, r.agent_name, r.session_id, r.user_id, r.service,
+    c.tool_name, d.tool_call_id, d.target, d.iteration, c.status, c.error_type,
+    c.error_message,
+    moment(c.start_ns) AS started_at,
+    moment(c.end_ns) AS ended_at,
+    milliseconds(c.end_ns - c.start_ns) AS duration_ms,
+    arguments.text AS arguments, result.text AS result, d.dialect
+FROM loaded.tool_calls AS c
+JOIN loaded.tool_call_details AS d USING (span)
+LEFT JOIN loaded.run_keys AS r ON r.run_id = c.run_id
+LEFT JOIN loaded.texts AS arguments ON arguments.id = d.arguments
+LEFT JOIN loaded.texts AS result ON result.id = d.result;
+
+CREATE VIEW sessions AS
+SELECT
+    session_id, user_id, runs,
+    moment(started_ns) AS started_at, moment(updated_ns) AS updated_at
+FROM loaded.sessions;
+
+-- Long texts in `attributes` are references: {"$text": id} means messages.id.
+CREATE VIEW spans AS
+SELECT
+    trace_id, span_id, parent_span_id, name, kind, role, run_id, service, scope,
+    status_code, status_message,
+    moment(start_ns) AS started_at,
+    moment(end_ns) AS ended_at,
+    milliseconds(end_ns - start_ns) AS duration_ms,
+    TRY_CAST(attributes AS JSON) AS attributes
+FROM loaded.spans;
+
+-- The run log; `data` is NULL where the span itself tells everything.
+CREATE VIEW events AS
+SELECT
+    seq AS sequence_index, run_id, iteration, kind, moment(time_ns) AS created_at,
+    TRY_CAST(data AS JSON) AS data, trace_id, span_id
+FROM loaded.events;
+
+CREATE VIEW messages AS
+SELECT id, body FROM loaded.messages;

@@ -1,0 +1,119 @@
+"""
+Entries of the run log as the store answers with them.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Column, Connection, Select, and_, func, select
+
+from otel_bridge_storage.event_data import Subjects, told
+from otel_bridge_storage.moments import moment
+from otel_bridge_storage.paging import bounded, page
+from otel_bridge_storage.rows import StoredEvent
+from otel_bridge_storage.schema import llm_calls, run_log, spans, tool_calls
+from otel_bridge_storage.span_rows import records_texts
+from otel_bridge_storage.values import clean, load, references, resolve_map
+
+_SUBJECT_IDS = ("step_id", "pause_id", "tool_call_id", "call_id")
+_STEPS = ("step.user", "step.assistant")
+_is_copy = and_(
+    run_log.c.data.is_(None), func.coalesce(llm_calls.c.counted, tool_calls.c.counted, 1) == 0
+)
+
+
+def get_events(
+    connection: Connection,
+    run_id: str,
+    *,
+    after: int | None,
+    before: int | None,
+    limit: int | None,
+    kinds: str | Iterable[str] | None,
+) -> list[StoredEvent]:
+    """
+    List the entries of one run in the order in which they joined it.
+    """
+    query = _entries(run_log.c.bound_seq, limit).where(run_log.c.run_id == clean(run_id))
+    if after is not None:
+        query = query.where(run_log.c.bound_seq > bounded(after))
+    if before is not None:
+        query = query.where(run_log.c.bound_seq < bounded(before))
+    if kinds is not None:
+        wanted = [kinds] if isinstance(kinds, str) else kinds
+        query = query.where(run_log.c.kind.in_([clean(kind) for kind in wanted]))
+    return _events(connection, query)
+
+
+def get_log(connection: Connection, *, after: int | None, limit: int | None) -> list[StoredEvent]:
+    """
+    List the entries of all runs in the order of commit.
+    """
+    query = _entries(run_log.c.seq, limit)
+    if after is not None:
+        query = query.where(run_log.c.seq > bounded(after))
+    return _events(connection, query)
+
+
+def _entries(number: Column[int], limit: int | None) -> Select[Any]:
+    query = (
+        select(
+            number.label("number"),
+            run_log.c.span,
+            run_log.c.fact_key,
+            run_log.c.kind,
+            run_log.c.time_ns,
+            run_log.c.run_id,
+            run_log.c.data,
+            func.coalesce(
+                run_log.c.iteration, llm_calls.c.iteration, tool_calls.c.iteration
+            ).label("iteration"),
+            spans.c.trace_id,
+            spans.c.span_id,
+        )
+        .join(spans, spans.c.id == run_log.c.span)
+        .outerjoin(llm_calls, llm_calls.c.span == run_log.c.span)
+        .outerjoin(tool_calls, tool_calls.c.span == run_log.c.span)
+        .where(~_is_copy)
+        .order_by(number)
+    )
+    return page(query, limit)
+
+
+def _events(connection: Connection, query: Select[Any]) -> list[StoredEvent]:
+    entries = connection.execute(query).mappings().all()
+    loaded = [load(entry["data"]) for entry in entries]
+    subjects = Subjects.fetch(connection, [e for e in entries if e["data"] is None])
+    wanted = {ref for data in loaded for ref in references(data)} | {*subjects.texts()}
+    texts = records_texts(connection, wanted - {None})
+    return [
+        _event(entry, told(entry, subjects, texts) if own is None else resolve_map(own, texts))
+        for entry, own in zip(entries, loaded, strict=True)
+    ]
+
+
+def _event(entry: Mapping[Any, Any], data: dict[str, Any]) -> StoredEvent:
+    return StoredEvent(
+        sequence_index=entry["number"],
+        run_id=entry["run_id"],
+        iteration_index=entry["iteration"],
+        event_type=entry["kind"],
+        correlation_id=_correlation(entry, data),
+        data=data,
+        created_at=moment(entry["time_ns"]),
+        time_ns=entry["time_ns"],
+        trace_id=entry["trace_id"],
+        span_id=entry["span_id"],
+    )
+
+
+def _correlation(entry: Mapping[Any, Any], data: Mapping[str, Any]) -> str | None:
+    kind = entry["kind"]
+    if kind.startswith("llm_call."):
+        return str(entry["span_id"])
+    named = next((data[name] for name in _SUBJECT_IDS if isinstance(data.get(name), str)), None)
+    if named is not None:
+        return str(named)
+    if kind.startswith("tool."):
+        return str(entry["span_id"])
+    return str(entry["fact_key"]) if kind in _STEPS else None

@@ -1,0 +1,169 @@
+"""
+`RunStore`: asynchronous, read-only answers about the runs of a database.
+"""
+
+from collections.abc import Iterable
+from functools import partial
+
+from sqlalchemy import Connection
+
+from otel_bridge_storage import call_records, event_rows, step_records
+from otel_bridge_storage.log_content import LOGS_BY_TRACE, log_records
+from otel_bridge_storage.pauses import MAPPED, PAUSED, RESUMED, join_mappings, pair_pauses
+from otel_bridge_storage.records import LogRecord, SpanRecord
+from otel_bridge_storage.rows import (
+    LLMCall,
+    PausePair,
+    StoredEvent,
+    ToolInvocation,
+    TraceEntry,
+)
+from otel_bridge_storage.run_finder import RunFinder
+from otel_bridge_storage.span_rows import FULL_BY_TRACE, records_of, records_texts
+from otel_bridge_storage.values import clean
+
+
+class RunStore(RunFinder):
+    """
+    Reads the runs of one database; never creates a database or changes one.
+
+    Make one with `from_url`, or with `from_engine` over an engine that is there. Each
+    method sees one state of the database. Of a run that is not there, lists and maps
+    are empty. Where a list takes a `limit`, None is all, and what is below 1 counts
+    as 1.
+    """
+
+    async def get_events(
+        self,
+        run_id: str,
+        *,
+        after_sequence_index: int | None = None,
+        limit: int | None = None,
+        event_types: str | Iterable[str] | None = None,
+        before: int | None = None,
+    ) -> list[StoredEvent]:
+        """
+        List the log of a run, in the order in which its entries joined it.
+
+        A reader who asks for what comes after the highest index it has seen misses
+        nothing. An entry that turns out to belong to another run gets a new, higher
+        index there. Copies of a call that several instrumentations saw are left out.
+
+        Args:
+            after_sequence_index: Only what has a higher index.
+            event_types: Only these; an empty collection matches nothing.
+            before: Only what has a lower index.
+        """
+        return await self._engine.read(
+            partial(
+                event_rows.get_events,
+                run_id=run_id,
+                after=after_sequence_index,
+                before=before,
+                limit=limit,
+                kinds=event_types,
+            )
+        )
+
+    async def get_log(
+        self, *, after_sequence: int | None = None, limit: int | None = 1000
+    ) -> list[StoredEvent]:
+        """
+        List the log of all runs in the order of commit.
+
+        Here `sequence_index` is the place in the whole log. It stays when an entry
+        moves to another run, and is not the index that `get_events` gives it there.
+        """
+        return await self._engine.read(
+            partial(event_rows.get_log, after=after_sequence, limit=limit)
+        )
+
+    async def get_llm_calls(
+        self,
+        run_id: str,
+        *,
+        iteration: int | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[LLMCall]:
+        """
+        List a run's requests to models, each once, in the order of their starts.
+        """
+        return await self._engine.read(
+            partial(
+                call_records.get_llm_calls,
+                run_id=run_id,
+                iteration=iteration,
+                limit=limit,
+                offset=offset,
+            )
+        )
+
+    async def get_tool_invocations(
+        self,
+        run_id: str,
+        *,
+        iteration: int | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[ToolInvocation]:
+        """
+        List a run's executions of tools, each once, in the order of their starts.
+        """
+        return await self._engine.read(
+            partial(
+                call_records.get_tool_invocations,
+                run_id=run_id,
+                iteration=iteration,
+                limit=limit,
+                offset=offset,
+            )
+        )
+
+    async def get_traces(
+        self, run_id: str, *, limit: int | None = None, offset: int = 0
+    ) -> list[TraceEntry]:
+        """
+        List the steps of a run in order, the hidden and rolled back ones among them.
+        """
+        return await self._engine.read(
+            partial(step_records.get_traces, run_id=run_id, limit=limit, offset=offset)
+        )
+
+    async def get_pauses(self, run_id: str) -> list[PausePair]:
+        """
+        List the pauses of a run in order, each with the resume that ended it.
+
+        A pause is paired by its id where the resume gives one. A pause that a
+        cancelled or ended run left open has no resume either: whether a run waits now
+        is what its status says.
+        """
+        return pair_pauses(await self.get_events(run_id, event_types=(PAUSED, RESUMED)))
+
+    async def get_pii_mapping(self, run_id: str) -> dict[str, str]:
+        """
+        Give what the placeholders for personal data stand for in a run.
+        """
+        return join_mappings(await self.get_events(run_id, event_types=MAPPED))
+
+    async def get_spans(self, trace_id: str) -> list[SpanRecord]:
+        """
+        List the spans of a trace as they arrived, in the order of their starts.
+        """
+        return await self._engine.read(partial(_spans, trace_id=trace_id))
+
+    async def get_logs(self, trace_id: str) -> list[LogRecord]:
+        """
+        List the log records of a trace as they arrived, in order of time.
+        """
+        return await self._engine.read(partial(_logs, trace_id=trace_id))
+
+
+def _spans(connection: Connection, trace_id: str) -> list[SpanRecord]:
+    rows = connection.execute(FULL_BY_TRACE, {"trace_id": clean(trace_id)}).mappings().all()
+    return records_of(rows, lambda wanted: records_texts(connection, wanted))  # type: ignore[arg-type]
+
+
+def _logs(connection: Connection, trace_id: str) -> list[LogRecord]:
+    rows = connection.execute(LOGS_BY_TRACE, {"trace_id": clean(trace_id)}).mappings().all()
+    return log_records(connection, rows)  # type: ignore[arg-type]

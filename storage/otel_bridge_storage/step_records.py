@@ -1,0 +1,63 @@
+"""
+Steps as the store answers with them: what was said in a run, in order.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from otel_bridge_storage.message_texts import json_or_text, message_of, text_of
+from otel_bridge_storage.moments import moment
+from otel_bridge_storage.paging import page
+from otel_bridge_storage.rows import TraceEntry
+from otel_bridge_storage.schema import steps
+from otel_bridge_storage.span_rows import records_texts
+from otel_bridge_storage.values import clean
+
+
+def get_traces(
+    connection: Connection, run_id: str, *, limit: int | None, offset: int
+) -> list[TraceEntry]:
+    """
+    List the steps of a run, the hidden and rolled back ones among them.
+    """
+    query = (
+        select(steps)
+        .where(steps.c.run_id == clean(run_id))
+        .order_by(steps.c.time_ns, steps.c.ordinal, steps.c.step_id)
+    )
+    rows = connection.execute(page(query, limit, offset)).mappings().all()
+    wanted = {row[name] for row in rows for name in ("message", "condensed_message")} - {None}
+    texts = records_texts(connection, wanted)
+    return [_entry(row, texts, at) for at, row in enumerate(rows, max(offset, 0))]
+
+
+def _entry(row: Mapping[Any, Any], texts: Mapping[int, str], at: int) -> TraceEntry:
+    content, parts = _said(row, texts.get(row["message"]))
+    meta: dict[str, Any] = {"step_id": row["step_id"], "parts": parts}
+    meta |= {name: row[name] for name in ("tool_call_id", "tool_name") if row[name] is not None}
+    meta |= {name: True for name in ("is_error", "hidden", "rolled_back") if row[name]}
+    if row["condensed_message"] is not None:
+        meta["condensed_content"] = text_of(message_of(texts[row["condensed_message"]]))
+    return TraceEntry(
+        role=row["role"],
+        content=content,
+        order_index=at,
+        meta=meta,
+        created_at=moment(row["time_ns"]),
+    )
+
+
+def _said(row: Mapping[Any, Any], body: str | None) -> tuple[str, list[Any]]:
+    if body is None:
+        return "", []
+    if row["role"] != "tool":
+        message = message_of(body)
+        return text_of(message), message["parts"]
+    answer = {
+        "type": "tool_call_response",
+        "id": row["tool_call_id"],
+        "response": json_or_text(body),
+    }
+    return body, [answer]

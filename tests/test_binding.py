@@ -1,0 +1,188 @@
+"""
+Binding: runs, calls and totals do not depend on what arrived first, or how often.
+"""
+
+import dataclasses
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from otel_bridge_storage.records import SpanRecord
+from stored import picture, rows, store
+from trees import MS, NOON, agent, chat, forests, span, tool
+
+WEEK_NS = 7 * 24 * 3600 * 10**9
+
+
+@given(spans=forests(), seed=st.integers(0, 2**32), size=st.integers(1, 6))
+@settings(
+    max_examples=60,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_any_order_and_batching_gives_the_same(
+    tmp_path_factory: pytest.TempPathFactory, spans: list[SpanRecord], seed: int, size: int
+) -> None:
+    """
+    Shuffled, with duplicates and with open versions ahead, spans give the same picture.
+    """
+    folder = tmp_path_factory.mktemp("orders")
+    store(folder / "whole.db", [spans])
+    chance = random.Random(seed)
+    noisy = spans + chance.choices(spans, k=len(spans) // 2)
+    noisy += [opened(one) for one in chance.choices(spans, k=len(spans) // 2)]
+    chance.shuffle(noisy)
+    store(folder / "noisy.db", [noisy[i : i + size] for i in range(0, len(noisy), size)])
+    assert picture(folder / "noisy.db") == picture(folder / "whole.db")
+
+
+def opened(one: SpanRecord) -> SpanRecord:
+    """
+    Give a span as it was reported before its end: with less in it.
+    """
+    first = dict(list(one.attributes.items())[:2])
+    return dataclasses.replace(
+        one, end_ns=None, attributes=first, events=(), status_code=0, status_message=""
+    )
+
+
+def test_a_partial_span_is_completed_by_the_final_one(tmp_path: Path) -> None:
+    """
+    What arrives first under a span's id does not keep the whole span out.
+    """
+    final = span(1, 1, **chat("r1", 42))
+    store(tmp_path / "a.db", [[opened(final)], [final]])
+    store(tmp_path / "b.db", [[final], [opened(final)]])
+    for name in ("a.db", "b.db"):
+        found = rows(tmp_path / name, "SELECT status, input_tokens FROM llm_calls")
+        assert found == [("ok", 42)]
+
+
+def test_a_pending_span_with_an_end_gives_way_to_the_later_one(tmp_path: Path) -> None:
+    """
+    Of two ended versions of one span the one that ended later is kept, in either order.
+    """
+    final = span(1, 1, **chat("r1", 42))
+    pending = dataclasses.replace(final, end_ns=final.start_ns, attributes={})
+    for name, batches in (("a.db", [[pending], [final]]), ("b.db", [[final], [pending]])):
+        store(tmp_path / name, batches)
+        assert rows(tmp_path / name, "SELECT input_tokens FROM llm_calls") == [(42,)]
+
+
+def test_a_parent_a_week_late_takes_its_calls(tmp_path: Path) -> None:
+    """
+    Calls stand in a run of their trace until their agent's span arrives.
+    """
+    path = tmp_path / "runs.db"
+    call = span(1, 3, 2, **chat("r1", 5))
+    middle = span(1, 2, 1, name="plain")
+    late = span(1, 1, start_ns=NOON - WEEK_NS, **agent("a"))
+    store(path, [[call]])
+    assert rows(path, "SELECT run_id, input_tokens FROM runs") == [(call.trace_id, 5)]
+    store(path, [[late]])
+    store(path, [[middle]])
+    found = rows(path, "SELECT run_id, agent_name, input_tokens, llm_calls FROM runs")
+    assert found == [(late.span_id + late.trace_id[:16], "a", 5, 1)]
+
+
+def test_sums_on_agents_are_not_counted(tmp_path: Path) -> None:
+    """
+    Tokens on an agent's span are the sum of its calls, and not more tokens.
+    """
+    usage = {"gen_ai.usage.input_tokens": 30, "gen_ai.usage.output_tokens": 30}
+    spans = [span(1, 1, **agent("a", **usage))]
+    spans += [span(1, number, 1, **chat(f"r{number}", 15)) for number in (2, 3)]
+    path = tmp_path / "runs.db"
+    store(path, [spans])
+    assert rows(path, "SELECT input_tokens, llm_calls FROM runs") == [(30, 2)]
+
+
+def test_a_framework_and_a_client_show_one_call(tmp_path: Path) -> None:
+    """
+    An LLM span inside an LLM span is the same call, and fills in what the outer lacks.
+    """
+    outer = span(1, 2, 1, **chat(None, None, **{"gen_ai.request.model": "alias"}))
+    inner = span(1, 3, 2, **chat("r1", 7))
+    path = tmp_path / "runs.db"
+    store(path, [[span(1, 1, **agent("a")), outer, inner]])
+    assert rows(path, "SELECT llm_calls, input_tokens FROM runs") == [(1, 7)]
+
+
+def test_a_span_around_several_calls_is_their_sum(tmp_path: Path) -> None:
+    """
+    An LLM span around two calls is no third one.
+    """
+    spans = [span(1, 1, **chat(None, 30))]
+    spans += [span(1, number, 1, **chat(f"r{number}", 15)) for number in (2, 3)]
+    path = tmp_path / "runs.db"
+    store(path, [spans])
+    assert rows(path, "SELECT llm_calls, input_tokens FROM runs") == [(2, 30)]
+
+
+def test_a_call_inside_a_tool_inside_a_call_is_another(tmp_path: Path) -> None:
+    """
+    Only what is directly inside a call is a copy of it; a tool in between makes a new one.
+    """
+    spans = [
+        span(1, 1, **chat("r1", 3)),
+        span(1, 2, 1, **tool("t")),
+        span(1, 3, 2, **chat("r2", 4)),
+    ]
+    path = tmp_path / "runs.db"
+    store(path, [spans])
+    assert rows(path, "SELECT llm_calls, tool_calls, input_tokens FROM runs") == [(2, 1, 7)]
+
+
+def test_a_copy_in_another_trace_belongs_to_the_agents_run(tmp_path: Path) -> None:
+    """
+    One provider response is one call, wherever it is seen, and it is the agent's.
+    """
+    path = tmp_path / "runs.db"
+    store(path, [[span(2, 1, **chat("r1", 9))]])
+    store(path, [[span(1, 1, **agent("a")), span(1, 2, 1, **chat("r1", None))]])
+    assert rows(path, "SELECT agent_name, llm_calls, input_tokens FROM runs") == [("a", 1, 9)]
+
+
+def test_runs_inside_runs_are_their_children(tmp_path: Path) -> None:
+    """
+    A run started in a tool of another has it as parent and is one level deeper.
+    """
+    spans = [
+        span(1, 1, **agent("a", **{"gen_ai.conversation.id": "s"})),
+        span(1, 2, 1, **tool("delegate")),
+        span(1, 3, 2, **agent("b")),
+        span(1, 4, 3, **agent("c")),
+    ]
+    path = tmp_path / "runs.db"
+    store(path, [[one] for one in reversed(spans)])
+    found = rows(
+        path,
+        "SELECT r.agent_name, p.agent_name, r.delegation_level, r.session_id FROM runs r"
+        " LEFT JOIN runs p ON p.run_id = r.parent_run_id ORDER BY 3",
+    )
+    assert found == [("a", None, 0, "s"), ("b", "a", 1, "s"), ("c", "b", 2, "s")]
+
+
+def test_one_mocked_response_id_does_not_make_calls_cost_more_and_more(tmp_path: Path) -> None:
+    """
+    Thousands of spans with one response id are stored, and are one call.
+    """
+    path = tmp_path / "runs.db"
+    spans = [span(n, 1, start_ns=NOON + n * MS, **chat("same", 1)) for n in range(1, 600)]
+    store(path, [spans[i : i + 100] for i in range(0, len(spans), 100)])
+    assert rows(path, "SELECT count(*), sum(counted) FROM llm_calls") == [(599, 1)]
+
+
+def test_spans_that_are_each_others_parents_do_no_harm(tmp_path: Path) -> None:
+    """
+    A cycle of parents is stored, and its neighbours with it.
+    """
+    cycle = [span(1, 1, 2, **chat("r1", 1)), span(1, 2, 1, **chat("r2", 1))]
+    own_parent = span(1, 3, 3, **agent("a"))
+    path = tmp_path / "runs.db"
+    store(path, [[*cycle, own_parent, span(1, 4, 3, **chat("r3", 1))]])
+    assert rows(path, "SELECT count(*) FROM spans") == [(4,)]
+    assert rows(path, "SELECT llm_calls FROM runs WHERE agent_name = 'a'") == [(1,)]
