@@ -1,3 +1,81 @@
 """
-Placeholder.
+The flight recorder for AI agents on OpenTelemetry.
 """
+
+from typing import TYPE_CHECKING
+
+from otel_bridge.names import __dir__, __getattr__
+
+if TYPE_CHECKING:
+    from otel_bridge_queries.queries import Queries
+    from otel_bridge_storage.errors import OtelBridgeError
+    from otel_bridge_storage.facts import (
+        ApprovalDecided,
+        ApprovalRequested,
+        AssistantStepCommitted,
+        CompactionApplied,
+        CompactionFailed,
+        CustomFact,
+        Fact,
+        HookFailed,
+        LLMCallCompleted,
+        LLMCallFailed,
+        LLMCallStarted,
+        PiiMapped,
+        RetrospectApplied,
+        RunCancelled,
+        RunFailed,
+        RunFinished,
+        RunPaused,
+        RunResumed,
+        RunRolledBack,
+        RunStarted,
+        StepCondensed,
+        StepsHidden,
+        TerminationDecided,
+        ToolStepCommitted,
+        ToolStepStarted,
+        UserStepCommitted,
+    )
+    from otel_bridge_storage.run_store import RunStore
+
+    from otel_bridge.bridge import Bridge, install
+    from otel_bridge.processor import RunLogLogRecordProcessor, RunLogSpanProcessor
+    from otel_bridge.threads import carry
+
+__all__ = [
+    "ApprovalDecided",
+    "ApprovalRequested",
+    "AssistantStepCommitted",
+    "Bridge",
+    "CompactionApplied",
+    "CompactionFailed",
+    "CustomFact",
+    "Fact",
+    "HookFailed",
+    "LLMCallCompleted",
+    "LLMCallFailed",
+    "LLMCallStarted",
+    "OtelBridgeError",
+    "PiiMapped",
+    "Queries",
+    "RetrospectApplied",
+    "RunCancelled",
+    "RunFailed",
+    "RunFinished",
+    "RunLogLogRecordProcessor",
+    "RunLogSpanProcessor",
+    "RunPaused",
+    "RunResumed",
+    "RunRolledBack",
+    "RunStarted",
+    "RunStore",
+    "StepCondensed",
+    "StepsHidden",
+    "TerminationDecided",
+    "ToolStepCommitted",
+    "ToolStepStarted",
+    "UserStepCommitted",
+    "carry",
+    "install",
+]

@@ -97,6 +97,7 @@ class Bridge(Recorder):
         Returns:
             Whether it is on disk, with nothing lost since the last flush.
         """
+        self.emitter.deferred.settle()
         stored = self._processor.recording.flush(timeout_s)
         if self._exporter is not None:
             self._exporter.force_flush(int(timeout_s * 1000))
@@ -107,6 +108,7 @@ class Bridge(Recorder):
         Write what waits, close the database and stop sending.
         """
         atexit.unregister(self.close)
+        self.emitter.deferred.settle()
         self._processor.shutdown()
         if self._exporter is not None:
             self._exporter.shutdown()  # type: ignore[no-untyped-call]

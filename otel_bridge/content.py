@@ -203,9 +203,8 @@ class ContentPolicy:
         Give what a failure said, which is kept even where content is not; a stack trace
         that some instrumentations append is content.
         """
-        return self._error(
-            "status.message", text if self._keep else text.split(_TRACEBACK, maxsplit=1)[0]
-        )
+        kept = text if self._keep else text.partition(_TRACEBACK)[0].rstrip()
+        return self._error("status.message", kept)
 
     def _error(self, name: str, text: str) -> str:
         redacted = self._text(name, text) if text else text

@@ -29,11 +29,12 @@ _KINDS = {
 }
 _HAS_IS_REMOTE, _IS_REMOTE = 0x100, 0x200
 _COPY_TRIES = 5
+_MOST_KNOWN = 1000
 
 
 class SdkRecords:
     """
-    Makes records; keeps the resources and scopes it has seen, which are few.
+    Makes records; keeps the latest resources and scopes it has seen, which are few.
     """
 
     def __init__(self) -> None:
@@ -99,6 +100,7 @@ class SdkRecords:
             record = ResourceRecord(
                 dict(resource.attributes), schema_url=resource.schema_url or ""
             )
+            _make_room(self._resources)
             # Holding on to the resource keeps its id from being given to another.
             known = self._resources[id(resource)] = (resource, record)
         return known[1]
@@ -117,8 +119,14 @@ class SdkRecords:
                 _copy(scope.attributes),
                 schema_url=scope.schema_url or "",
             )
+            _make_room(self._scopes)
             known = self._scopes[id(scope)] = (scope, record)
         return known[1]
+
+
+def _make_room(known: dict[int, Any]) -> None:
+    if len(known) >= _MOST_KNOWN:
+        known.clear()
 
 
 def _event(event: Event) -> EventRecord:

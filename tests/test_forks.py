@@ -292,5 +292,3 @@ def test_every_end_of_a_program_keeps_what_was_recorded(tmp_path: Path, end: str
     assert program.returncode == code, program.stderr
     assert names(path) == expected(span=50, **MORE.get(end, {}))
     assert is_whole(path)
-
-

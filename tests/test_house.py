@@ -133,11 +133,17 @@ def test_modules_stay_small(name: str) -> None:
 def test_init_files_only_hand_names_on(path: Path) -> None:
     """
     An `__init__.py` holds a docstring, imports and `__all__`, nothing else.
+
+    Imports that only type checkers make count as such.
     """
     _docstring, *rest = _tree(path).body
     for node in rest:
-        if isinstance(node, ast.Assign):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            assert all(isinstance(inner, ast.ImportFrom) for inner in node.body)
+        elif isinstance(node, ast.Assign):
             assert [ast.unparse(target) for target in node.targets] == ["__all__"]
+        elif isinstance(node, ast.AnnAssign):
+            assert ast.unparse(node.target) == "__all__"
         else:
             assert isinstance(node, ast.Import | ast.ImportFrom), ast.unparse(node)
 

@@ -162,8 +162,8 @@ def test_public_names_are_listed_in_order(package: str) -> None:
     module = importlib.import_module(package)
     public = {
         name
-        for name, value in vars(module).items()
-        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+        for name in dir(module)
+        if not name.startswith("_") and not isinstance(getattr(module, name), types.ModuleType)
     }
     assert list(module.__all__) == sorted(public)
 

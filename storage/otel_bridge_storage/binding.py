@@ -153,7 +153,7 @@ class Forest:
     def _load_parents(self, arrived: Iterable[Node]) -> None:
         wanted = {n.parent_key for n in arrived if n.parent_key} - self.nodes.keys()
         for node in self._load(FIND_BY_KEY, sorted(wanted)):
-            self.nodes[node.key] = node
+            self._add(node)
 
     def _load_children(self, keys: Sequence[Key]) -> list[Node]:
         loaded = []

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 
 from otel_bridge_storage.call_groups import CallSpan, judge
-from otel_bridge_storage.call_links import components
+from otel_bridge_storage.call_links import LLM_LINKS
 from otel_bridge_storage.call_rows import llm_call_row
 from otel_bridge_storage.log_content import Logged, logged_messages
 from otel_bridge_storage.readings import CallReading, Reading, Usage
@@ -31,7 +31,7 @@ def settle_llm_calls(unit: Unit) -> None:
     """
     if not unit.dirty_calls:
         return
-    groups = components(unit)
+    groups = LLM_LINKS.components(unit, unit.dirty_calls)
     members = sorted(unit.dirty_calls | {span for group in groups for span in group})
     found = _call_spans(unit, members)
     rows = []

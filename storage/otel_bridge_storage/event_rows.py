@@ -13,7 +13,7 @@ from otel_bridge_storage.paging import bounded, page
 from otel_bridge_storage.rows import StoredEvent
 from otel_bridge_storage.schema import llm_calls, run_log, spans, tool_calls
 from otel_bridge_storage.span_rows import records_texts
-from otel_bridge_storage.values import clean, load, references, resolve_map
+from otel_bridge_storage.values import clean, load, map_references, resolve_map
 
 _SUBJECT_IDS = ("step_id", "pause_id", "tool_call_id", "call_id")
 _STEPS = ("step.user", "step.assistant")
@@ -84,7 +84,7 @@ def _events(connection: Connection, query: Select[Any]) -> list[StoredEvent]:
     entries = connection.execute(query).mappings().all()
     loaded = [load(entry["data"]) for entry in entries]
     subjects = Subjects.fetch(connection, [e for e in entries if e["data"] is None])
-    wanted = {ref for data in loaded for ref in references(data)} | {*subjects.texts()}
+    wanted = {ref for data in loaded for ref in map_references(data)} | {*subjects.texts()}
     texts = records_texts(connection, wanted - {None})
     return [
         _event(entry, told(entry, subjects, texts) if own is None else resolve_map(own, texts))

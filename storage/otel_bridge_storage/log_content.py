@@ -20,6 +20,7 @@ from otel_bridge_storage.values import (
     clean,
     dump,
     load,
+    map_references,
     prepare,
     prepare_value,
     references,
@@ -99,7 +100,11 @@ def log_records(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> li
     Turn rows of the full select into log records.
     """
     loaded = [(load(row["body"]), load(row["attributes"])) for row in rows]
-    wanted = {ref for parts in loaded for part in parts for ref in references(part)}
+    wanted = {
+        ref
+        for body, attributes in loaded
+        for ref in (*references(body), *map_references(attributes))
+    }
     texts = records_texts(connection, wanted)
     return [
         LogRecord(

@@ -25,8 +25,8 @@ from otel_bridge_storage.values import (
     clean,
     dump,
     load,
+    map_references,
     prepare,
-    references,
     resolve,
     resolve_map,
 )
@@ -147,7 +147,7 @@ def records_of(
     Turn rows of the full select into spans; `texts_of` fetches messages by id.
     """
     loaded = [(load(r["attributes"]), load(r["events"]), load(r["links"])) for r in rows]
-    texts = texts_of({ref for parts in loaded for part in parts for ref in references(part)})
+    texts = texts_of({ref for parts in loaded for ref in _references(*parts)})
     resources_seen: dict[int, ResourceRecord] = {}
     scopes_seen: dict[int, ScopeRecord] = {}
     result = []
@@ -178,6 +178,16 @@ def records_of(
             )
         )
     return result
+
+
+def _references(
+    attributes: dict[str, Any], events: list[Any] | None, links: list[Any] | None
+) -> Iterable[int]:
+    yield from map_references(attributes)
+    for _, _, of_event, _ in events or ():
+        yield from map_references(of_event)
+    for _, _, _, of_link, _, _ in links or ():
+        yield from map_references(of_link)
 
 
 def richness(span: SpanRecord) -> tuple[bool, int, int, str]:

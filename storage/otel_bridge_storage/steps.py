@@ -14,7 +14,7 @@ from otel_bridge_storage.schema import TURNS, llm_calls, run_log, runs, spans, s
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.step_rows import ASSISTANT, TOOL, USER, Step, Turn, steps_of
 from otel_bridge_storage.unit import Unit
-from otel_bridge_storage.values import clean, load, references, resolve_map
+from otel_bridge_storage.values import clean, load, map_references, resolve_map
 
 _STEP_TURNS = tuple(
     kind for kind in TURNS if kind not in ("run.paused", "run.resumed", "termination.decided")
@@ -159,7 +159,7 @@ def _add_first_inputs(
 
 def _turns(unit: Unit, run_ids: Sequence[str]) -> Mapping[str, list[Turn]]:
     rows = [(row, load(row.data) or {}) for row in unit.select(_TURNS, run_ids)]
-    texts = unit.stored_texts({ref for _, data in rows for ref in references(data)})
+    texts = unit.stored_texts({ref for _, data in rows for ref in map_references(data)})
     found: defaultdict[str, list[Turn]] = defaultdict(list)
     for row, data in rows:
         told = resolve_map(data, texts)

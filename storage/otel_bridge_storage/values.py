@@ -101,17 +101,27 @@ def references(raw: Any) -> Iterable[int]:
     """
     List the message ids that a loaded value refers to.
     """
-    if isinstance(raw, dict):
-        if "$text" in raw and len(raw) == 1:
-            yield raw["$text"]
-        elif "$list" in raw and len(raw) == 2:
-            yield from raw["$list"]
-        else:
-            for item in raw.values():
-                yield from references(item)
-    elif isinstance(raw, list):
+    if isinstance(raw, list):
         for item in raw:
             yield from references(item)
+    elif isinstance(raw, dict):
+        tag = next(iter(raw), "")
+        if tag == "$text":
+            yield raw[tag]
+        elif tag == "$list":
+            yield from raw[tag]
+        elif tag == "$map":
+            yield from map_references(raw[tag])
+        elif not tag.startswith("$"):
+            yield from map_references(raw)
+
+
+def map_references(raw: Mapping[str, Any]) -> Iterable[int]:
+    """
+    List the message ids that a loaded map of attributes refers to.
+    """
+    for item in raw.values():
+        yield from references(item)
 
 
 def resolve_map(raw: Mapping[str, Any], texts: Mapping[int, str]) -> dict[str, Any]:
@@ -129,7 +139,7 @@ def resolve(raw: Any, texts: Mapping[int, str]) -> Any:
         return [resolve(item, texts) for item in raw]
     if not isinstance(raw, dict):
         return raw
-    if len(raw) <= 2 and (tag := next(iter(raw), "")).startswith("$"):
+    if (tag := next(iter(raw), "")).startswith("$"):
         return _untag(tag, raw, texts)
     return resolve_map(raw, texts)
 
