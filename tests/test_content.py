@@ -129,7 +129,7 @@ def test_no_byte_of_content_is_written_without_capture(tmp_path: Path) -> None:
     assert rows(path, "SELECT llm_calls, input_tokens FROM runs") == [(1, 10)]
     assert rows(path, "SELECT name FROM spans ORDER BY name") == [("chat",), ("run",)]
     assert rows(path, "SELECT status_message FROM spans WHERE name = 'chat'") == [("broken",)]
-    assert rows(path, "SELECT count(*) FROM logs") == [(1,)]
+    assert rows(path, "SELECT count(*) FROM logs") == [(4,)]
 
 
 def test_no_byte_of_what_a_hook_takes_out_is_written(tmp_path: Path) -> None:

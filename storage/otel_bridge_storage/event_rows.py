@@ -84,7 +84,7 @@ def _events(connection: Connection, query: Select[Any]) -> list[StoredEvent]:
     entries = connection.execute(query).mappings().all()
     loaded = [load(entry["data"]) for entry in entries]
     subjects = Subjects.fetch(connection, [e for e in entries if e["data"] is None])
-    wanted = {ref for data in loaded for ref in map_references(data)} | {*subjects.texts()}
+    wanted = {ref for own in loaded if own for ref in map_references(own)} | {*subjects.texts()}
     texts = records_texts(connection, wanted - {None})
     return [
         _event(entry, told(entry, subjects, texts) if own is None else resolve_map(own, texts))
