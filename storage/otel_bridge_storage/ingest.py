@@ -120,8 +120,12 @@ class Ingestor:
         """
         Say that the writer lives, where nothing is to be written.
         """
-        with self._database.transaction() as connection:
-            self._presence.show(connection)
+        try:
+            with self._database.transaction() as connection:
+                self._presence.show(connection)
+        except BaseException:
+            self._presence.rolled_back()
+            raise
         self._presence.committed()
 
     def leave(self) -> None:
