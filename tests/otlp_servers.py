@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -66,7 +66,7 @@ def grpc_server() -> Iterator[Received]:
         Keeps what it is sent.
         """
 
-        def Export(self, request: ExportTraceServiceRequest, context: Any) -> Any:  # noqa: N802 - gRPC's name
+        def Export(self, request: ExportTraceServiceRequest, context: Any) -> Any:  # noqa: N802
             """
             Take a request.
             """
@@ -97,7 +97,7 @@ def http_server() -> Iterator[Received]:
         Keeps what it is sent.
         """
 
-        def do_POST(self) -> None:  # noqa: N802 - the library's name
+        def do_POST(self) -> None:
             """
             Take a request.
             """

@@ -19,7 +19,7 @@ from otel_bridge.processor import RunLogSpanProcessor
 ROOT = Path(__file__).parent.parent
 DEADLINE_S = 20.0
 AGENT = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "planner"}
-CHAT = {
+CHAT: dict[str, Any] = {
     "gen_ai.operation.name": "chat",
     "gen_ai.provider.name": "openai",
     "gen_ai.request.model": "gpt-4o",

@@ -34,15 +34,6 @@ tracer.start_span("open")
 sys.stdout.write("done")
 """
 
-CONFIGURATOR = """
-import sys
-from opentelemetry import trace
-from opentelemetry._logs import LogRecord, get_logger
-from opentelemetry.sdk._configuration import _OTelSDKConfigurator
-
-_OTelSDKConfigurator().configure()
-"""
-
 HEAVY = """
 import sys
 import otel_bridge.autoload
@@ -71,23 +62,6 @@ def test_a_program_is_recorded(tmp_path: Path) -> None:
     assert rows(path, "SELECT name FROM spans WHERE end_ns IS NULL") == [("open",)]
     assert rows(path, "SELECT event_name FROM logs") == [("gen_ai.choice",)]
     assert b"the secret" in path.read_bytes()
-
-
-def test_the_sdks_own_configurator_records(tmp_path: Path) -> None:
-    """
-    The SDK finds, makes and attaches the exporter by itself.
-    """
-    path = tmp_path / "runs.db"
-    variables = {
-        "OTEL_BRIDGE_DB": str(path),
-        "OTEL_TRACES_EXPORTER": "otel_bridge",
-        "OTEL_METRICS_EXPORTER": "none",
-        "OTEL_LOGS_EXPORTER": "none",
-    }
-    program = run_program(CONFIGURATOR + WORK, variables=variables)
-    assert (program.returncode, program.stdout, program.stderr) == (0, "done", "")
-    assert names(path) == ["chat"]
-    assert rows(path, "SELECT event_name FROM logs") == [("gen_ai.choice",)]
 
 
 def test_content_may_be_left_out(tmp_path: Path) -> None:

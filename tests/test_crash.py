@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from otel_bridge_storage.run_store import RunStore
-from recording_data import eventually, environment, is_whole, names, rows, value
+from recording_data import environment, eventually, is_whole, names, rows, value
 
 CHILD = Path(__file__).parent / "crash_child.py"
 

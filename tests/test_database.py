@@ -27,6 +27,7 @@ from otel_bridge_storage.errors import (
 )
 from otel_bridge_storage.schema import SCHEMA_VERSION
 from recording_data import environment
+from sqlalchemy.exc import DBAPIError
 
 OPENER = """
 import sys
@@ -200,18 +201,23 @@ def test_a_writer_is_durable_and_strict(tmp_path: Path) -> None:
             database.suspend()
 
 
+def update_and_fail(database: Database) -> None:
+    """
+    Change something, and then ask for what is not there.
+    """
+    with database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE counters SET value = 7")
+        connection.exec_driver_sql("SELECT * FROM elsewhere")
+
+
 def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
     """
     What was written before an error is taken back, and the lock let go.
     """
     path = tmp_path / "runs.db"
     with Database.open(path) as database, Database.open(path, busy_timeout_s=0) as other:
-        with (
-            pytest.raises(ValueError, match="stop"),
-            database.transaction() as connection,
-        ):
-            connection.exec_driver_sql("UPDATE counters SET value = 7")
-            raise ValueError("stop")
+        with pytest.raises(DBAPIError, match="elsewhere"):
+            update_and_fail(database)
         with other.transaction() as connection:
             values = connection.exec_driver_sql("SELECT value FROM counters").scalars().all()
         assert set(values) == {0}

@@ -257,12 +257,12 @@ ENDS = {
     "an exit": (3, "sys.exit(3)"),
     "an exit in a thread": (
         0,
-        "thread = threading.Thread(target=lambda: (record('t', 5), sys.exit(3)))\nthread.start()",
+        "threading.Thread(target=lambda: (record('t', 5), sys.exit(3))).start()",
     ),
     "an interrupt": (-2 if sys.platform != "win32" else 0, "signal.raise_signal(signal.SIGINT)"),
     "an event loop": (
         0,
-        "async def main():\n    record('loop', 5)\n    await asyncio.sleep(0)\nasyncio.run(main())",
+        "async def main():\n    record('loop', 5)\nasyncio.run(main())",
     ),
     "an exit in an event loop": (
         4,

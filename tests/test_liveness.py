@@ -11,7 +11,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from otel_bridge_storage import liveness
 from otel_bridge_storage.database import Database, open_reader
 from otel_bridge_storage.liveness import SILENCE_S, Presence, Writer, dead_writers, is_dead
 from recording_data import recorded, rows, value
@@ -70,7 +69,7 @@ def test_a_process_of_another_user_is_alive(monkeypatch: pytest.MonkeyPatch) -> 
     def forbidden(pid: int, signal: int) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(liveness.os, "kill", forbidden)
+    monkeypatch.setattr(os, "kill", forbidden)
     assert not is_dead(HERE, 1, NOW, None, now_ns=NOW)
 
 
@@ -120,9 +119,9 @@ def test_presence_is_renewed_as_time_goes_by(
         return value(path, "SELECT last_seen_ns FROM writers")  # type: ignore[no-any-return]
 
     with Database.open(path) as database:
-        with pytest.raises(ValueError, match="stop"), database.transaction() as connection:
+        with database.transaction() as connection:
             presence.show(connection)
-            raise ValueError("stop")
+            connection.rollback()
         presence.rolled_back()
         assert seen() == NOW
         now = NOW + S // 2

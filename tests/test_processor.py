@@ -264,12 +264,15 @@ def test_a_span_that_a_finaliser_ends_on_the_writer_is_kept(tmp_path: Path) -> N
                 self.span.end()
                 answers.append(processor.force_flush())
 
+        def collect() -> None:
+            gc.collect()
+
         answers: list[bool] = []
         gc.collect()
         gc.disable()
         try:
             Resourceful()
-            on_the_writer(processor, lambda: None if gc.collect() else None)
+            on_the_writer(processor, collect)
         finally:
             gc.enable()
         assert processor.force_flush()

@@ -14,6 +14,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.trace import format_trace_id
 from otel_bridge_storage.database import Database, open_reader
 from otel_bridge_storage.ingest import Applied, Ingestor
+from otel_bridge_storage.readings import Reading
+from otel_bridge_storage.records import SpanRecord
 from recording_data import (
     AGENT,
     CHAT,
@@ -385,13 +387,13 @@ class Poisoned(Dialects):
     A reader that fails on one span, against its contract.
     """
 
-    def read_span(self, span: object) -> object:  # type: ignore[override]
+    def read_span(self, span: SpanRecord) -> Reading:
         """
         Read a span.
         """
-        if getattr(span, "name", "") == "t0-2":
+        if span.name == "t0-2":
             raise ValueError("poison")
-        return super().read_span(span)  # type: ignore[arg-type]
+        return super().read_span(span)
 
 
 def test_one_poison_span_costs_no_neighbour(tmp_path: Path) -> None:

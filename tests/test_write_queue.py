@@ -122,7 +122,7 @@ def test_a_full_queue_holds_up_once_and_then_refuses(closing: Closing) -> None:
         waits.append(timeout)
         return wait_for(ready, timeout)
 
-    queue._room.wait_for = counted  # type: ignore[method-assign]
+    queue._room.wait_for = counted  # type: ignore[assignment, method-assign]
     assert not queue.offer(3)
     assert not queue.offer(4)
     assert waits == [0.05]
@@ -153,7 +153,7 @@ def test_room_ends_the_wait(closing: Closing) -> None:
         waiting.set()
         return wait_for(ready, timeout)
 
-    queue._room.wait_for = watched  # type: ignore[method-assign]
+    queue._room.wait_for = watched  # type: ignore[assignment, method-assign]
     thread = threading.Thread(target=queue.offer, args=(2,))
     thread.start()
     assert waiting.wait(LONG_S)
@@ -346,7 +346,7 @@ def test_close_wakes_an_offer_that_waits() -> None:
         waiting.set()
         return wait_for(ready, timeout)
 
-    queue._room.wait_for = watched  # type: ignore[method-assign]
+    queue._room.wait_for = watched  # type: ignore[assignment, method-assign]
     answers: list[bool] = []
     thread = threading.Thread(target=lambda: answers.append(queue.offer(2)))
     thread.start()
@@ -557,7 +557,7 @@ def test_hold_comes_through_under_load(closing: Closing) -> None:
         if next(turns) % 2:
             raise TryAgainError("locked")
 
-    queue: WriteQueue[int] = closing(WriteQueue(write, max_batch=2, max_items=100, block_s=0))
+    queue: WriteQueue[int] = closing(WriteQueue(write, max_batch=2, max_items=10, block_s=0))
 
     def offer_on() -> None:
         while not enough.is_set():

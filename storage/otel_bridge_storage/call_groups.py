@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+UNKNOWN_TOOL = "unknown"
 COPY = "another span shows the same call"
 SUM = "it sums up the calls inside it"
 _KEPT = frozenset(
@@ -146,7 +147,9 @@ class _Groups:
             same.sort(key=lambda m: m.columns["start_ns"])
             latest = same[0]
             for member in same[1:]:
-                if _overlap(latest.columns, member.columns):
+                if _overlap(latest.columns, member.columns) and _same_tool(
+                    latest.columns, member.columns
+                ):
                     self._union(latest.id, member.id)
                 if _end(member.columns) >= _end(latest.columns):
                     latest = member
@@ -232,12 +235,13 @@ def _span_times(merged: dict[str, Any], pieces: Sequence[Mapping[str, Any]]) -> 
 
 
 def _tool_key(columns: Mapping[str, Any]) -> tuple[Any, ...]:
-    return (columns["run_id"], columns["tool_name"], columns["tool_call_id"])
+    return (columns["run_id"], columns["tool_call_id"])
 
 
-def _same_tool(inner: Mapping[str, Any], outer: Mapping[str, Any]) -> bool:
-    ids = {inner["tool_call_id"], outer["tool_call_id"]} - {None}
-    return inner["tool_name"] == outer["tool_name"] and len(ids) < 2
+def _same_tool(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    ids = {one["tool_call_id"], other["tool_call_id"]} - {None}
+    names = {one["tool_name"], other["tool_name"]} - {UNKNOWN_TOOL}
+    return len(names) < 2 and len(ids) < 2
 
 
 def _overlap(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:

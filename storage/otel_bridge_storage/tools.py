@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, insert, select
 
-from otel_bridge_storage.call_groups import CallSpan, judge_tools
+from otel_bridge_storage.call_groups import UNKNOWN_TOOL, CallSpan, judge_tools
 from otel_bridge_storage.call_links import TOOL_LINKS
 from otel_bridge_storage.call_rows import text, tool_call_row
 from otel_bridge_storage.schema import tool_calls
@@ -64,6 +64,7 @@ def _tool_spans(unit: Unit, members: Sequence[int]) -> list[CallSpan]:
         run_id, outer = places[span]
         columns = tool_call_row(unit, record, reading, reading.tool)
         columns["run_id"] = run_id or record.trace_id
-        rank = (outer is not None, record.start_ns, record.trace_id, record.span_id)
+        nameless = columns["tool_name"] == UNKNOWN_TOOL
+        rank = (nameless, outer is not None, record.start_ns, record.trace_id, record.span_id)
         result.append(CallSpan(span, outer, run_id is not None, rank, columns))
     return result
