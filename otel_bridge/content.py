@@ -6,18 +6,15 @@ for the local store and for what leaves the machine.
 """
 
 import json
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from otel_bridge_storage.fact_codec import content_attributes
-from otel_bridge_storage.rate_limit import RateLimit
+from otel_bridge_storage.rare_warnings import RareWarnings
 from otel_bridge_storage.records import EventRecord, LogRecord, SpanEvent, SpanRecord
 
 Redact = Callable[[str, str], str]
-
-_log = logging.getLogger("otel_bridge")
 
 _NAMES = content_attributes() | {
     "gen_ai.system_instructions",
@@ -138,7 +135,7 @@ class ContentPolicy:
     def __init__(self, *, keep: bool = True, redact: Redact | None = None) -> None:
         self._keep = keep
         self._redact = redact
-        self._complain = RateLimit(60.0)
+        self._complain = RareWarnings(60.0)
 
     @property
     def changes_nothing(self) -> bool:
@@ -266,10 +263,10 @@ class ContentPolicy:
         try:
             return str(self._redact(name, text))
         except Exception as error:  # noqa: BLE001 - a text that could not be redacted must not pass
-            if self._complain.allows(name):
-                _log.warning(
-                    "otel-bridge: the redaction hook failed on %s (%s), the text is left out",
-                    name,
-                    type(error).__name__,
-                )
+            self._complain.warn(
+                name,
+                "otel-bridge: the redaction hook failed on %s (%s), the text is left out",
+                name,
+                type(error).__name__,
+            )
             return None

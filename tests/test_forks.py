@@ -129,7 +129,7 @@ LOCKED_FORK = (
 database = Database.open(sys.argv[1])
 with database.transaction():
     record("before", 3)
-    while not processor.recording._queue._busy:
+    while not processor.recording._queue._work.busy:
         pass
     pid = os.fork()
     if pid == 0:
@@ -228,6 +228,25 @@ def test_a_fork_while_the_file_is_locked(tmp_path: Path) -> None:
     assert program.returncode == 0, program.stderr
     assert names(path) == expected(before=3, after=3)
     assert is_whole(path)
+
+
+@needs_fork
+def test_the_file_is_closed_during_a_fork(tmp_path: Path) -> None:
+    """
+    No connection of SQLite crosses a fork, and recording goes on afterwards.
+    """
+    path = tmp_path / "runs.db"
+    with recorded(path) as (provider, processor):
+        tracer = provider.get_tracer("test")
+        tracer.start_span("before").end()
+        assert processor.force_flush()
+        assert Path(f"{path}-wal").exists()
+        processor.recording.before_fork()
+        assert not Path(f"{path}-wal").exists()
+        tracer.start_span("after").end()
+        processor.recording.after_fork_in_parent()
+        assert processor.force_flush()
+    assert names(path) == ["after", "before"]
 
 
 @needs_fork

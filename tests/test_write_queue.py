@@ -229,6 +229,23 @@ def test_a_poison_item_takes_no_other_along(
     assert "poison" in caplog.text
 
 
+def test_a_loss_is_told_without_what_was_lost(
+    closing: Closing, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    An error that holds the record itself does not put it into the log.
+    """
+
+    def write(batch: Sequence[int]) -> None:
+        raise UnicodeEncodeError("utf-8", "the secret", 0, 3, "surrogates")
+
+    queue = closing(WriteQueue(write))
+    queue.offer(1)
+    assert not queue.flush(LONG_S)
+    assert "UnicodeEncodeError" in caplog.text
+    assert "secret" not in caplog.text
+
+
 def test_poison_that_is_met_while_writing_must_be_retried(closing: Closing) -> None:
     """
     A batch may be refused for now and be found to hold poison afterwards.

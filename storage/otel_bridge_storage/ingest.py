@@ -195,8 +195,8 @@ def _better_ones(
     """
     Leave out spans of which the database has this version or a richer one.
     """
-    same = [k for k, span in arrived.items() if k in stored and _same_stage(span, stored[k])]
-    known = load_by_id(unit.connection, [stored[key].id for key in same])
+    same = {k for k, span in arrived.items() if k in stored and _same_stage(span, stored[k])}
+    known = load_by_id(unit.connection, [stored[key].id for key in sorted(same)])
     accepted = []
     for key, span in arrived.items():
         row = stored.get(key)

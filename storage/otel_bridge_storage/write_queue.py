@@ -5,26 +5,23 @@ The thread writes as soon as something waits; while it writes, more gathers, so 
 batches grow by themselves under load and nothing is delayed on purpose.
 """
 
-import contextlib
-import logging
 import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Generic, TypeVar
 
+from otel_bridge_storage.holding import HoldableWork
 from otel_bridge_storage.queue_stats import QueueStats
-from otel_bridge_storage.rate_limit import RateLimit
+from otel_bridge_storage.rare_warnings import RareWarnings, in_short
 
 T = TypeVar("T")
 
-_log = logging.getLogger("otel_bridge")
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 1.0
 _GRACE_S = 2.0
-_LONGEST_REASON = 200
 
 
 class TryAgainError(Exception):
@@ -74,7 +71,7 @@ class WriteQueue(Generic[T]):
         self._idle = idle
         self._idle_s = idle_s
         self._name = name
-        self._complain = RateLimit(20.0)
+        self._complain = RareWarnings(20.0)
         self._reset()
 
     @property
@@ -110,9 +107,9 @@ class WriteQueue(Generic[T]):
             self._refused += 1
             refused, closed = self._refused, self._closed
         if closed:
-            self._say("closed", "otel-bridge is closed: %d records lost so far", refused)
+            self._complain.warn("closed", "otel-bridge is closed: %d records lost so far", refused)
         else:
-            self._say(
+            self._complain.warn(
                 "refused", "otel-bridge cannot write fast enough: %d records lost so far", refused
             )
         return False
@@ -124,7 +121,7 @@ class WriteQueue(Generic[T]):
         with self._lock:
             self._offered += 1
             self._refused += 1
-        self._say(what, "otel-bridge could not record %s: %s", what, _in_short(error))
+        self._complain.warn(what, "otel-bridge could not record %s: %s", what, in_short(error))
 
     def flush(self, timeout_s: float | None = None) -> bool:
         """
@@ -174,7 +171,9 @@ class WriteQueue(Generic[T]):
             self._bytes = 0
             self._done.notify_all()
         if lost:
-            self._say("ended", "otel-bridge could not write %d records before the end", lost)
+            self._complain.warn(
+                "ended", "otel-bridge could not write %d records before the end", lost
+            )
         return whole and not lost
 
     def forget(self) -> None:
@@ -190,22 +189,13 @@ class WriteQueue(Generic[T]):
         Returns:
             Whether it is held; False if what was under way did not end in time.
         """
-        with self._lock:
-            self._holds += 1
-            if not self.on_writer_thread() and self._done.wait_for(
-                lambda: not self._busy, timeout_s
-            ):
-                return True
-        self.release()
-        return False
+        return not self.on_writer_thread() and self._work.hold(timeout_s)
 
     def release(self) -> None:
         """
         Let the writer go on.
         """
-        with self._lock:
-            self._holds -= 1
-            self._done.notify_all()
+        self._work.release()
 
     def on_writer_thread(self) -> bool:
         """
@@ -229,8 +219,7 @@ class WriteQueue(Generic[T]):
         self._written = 0
         self._failed = 0
         self._refused = 0
-        self._holds = 0
-        self._busy = False
+        self._work = HoldableWork()
         self._sleeping = False
         self._closed = False
         self._stalled = False
@@ -273,7 +262,7 @@ class WriteQueue(Generic[T]):
     def _run(self) -> None:
         self._writers.add(threading.get_ident())
         try:
-            self._work()
+            self._write_on()
         finally:
             with self._lock:
                 self._writers.discard(threading.get_ident())
@@ -282,7 +271,7 @@ class WriteQueue(Generic[T]):
                     self._start()
                 self._done.notify_all()
 
-    def _work(self) -> None:
+    def _write_on(self) -> None:
         while (state := self._await_items()) is not _State.CLOSED:
             if state is _State.ITEMS:
                 with self._turn:
@@ -304,10 +293,10 @@ class WriteQueue(Generic[T]):
 
     def _call_idle(self, idle: Callable[[], None]) -> None:
         try:
-            with self._at_work():
+            with self._work.piece():
                 idle()
         except Exception as error:  # noqa: BLE001 - the thread must outlive its upkeep
-            self._say("idle", "otel-bridge: the writer's upkeep failed: %s", error)
+            self._complain.warn("idle", "otel-bridge: the writer's upkeep failed: %s", error)
 
     def _drain(self, deadline: float, wait_s: float) -> None:
         """
@@ -355,7 +344,7 @@ class WriteQueue(Generic[T]):
         try:
             while pending:
                 try:
-                    with self._at_work():
+                    with self._work.piece():
                         self._write(pending[-1])
                 except TryAgainError as error:
                     if not self._wait_to_retry(pause, error, deadline):
@@ -370,20 +359,8 @@ class WriteQueue(Generic[T]):
             raise
         return sum(map(len, pending))
 
-    @contextlib.contextmanager
-    def _at_work(self) -> Iterator[None]:
-        with self._lock:
-            self._done.wait_for(lambda: not self._holds)
-            self._busy = True
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._busy = False
-                self._done.notify_all()
-
     def _wait_to_retry(self, pause: float, error: Exception, deadline: float) -> bool:
-        self._say("retry", "otel-bridge cannot write now and goes on trying: %s", error)
+        self._complain.warn("retry", "otel-bridge cannot write now and goes on trying: %s", error)
         with self._lock:
             if not self._closed:
                 self._wake.wait(min(pause, max(deadline - time.monotonic(), 0)))
@@ -393,8 +370,10 @@ class WriteQueue(Generic[T]):
         batch = pending.pop()
         if len(batch) == 1:
             self._settle(failed=1)
-            reason = _in_short(error)
-            self._say("failed", "otel-bridge lost a record that cannot be stored: %s", reason)
+            reason = in_short(error)
+            self._complain.warn(
+                "failed", "otel-bridge lost a record that cannot be stored: %s", reason
+            )
             return
         middle = len(batch) // 2
         pending += [batch[middle:], batch[:middle]]
@@ -404,20 +383,6 @@ class WriteQueue(Generic[T]):
             self._written += written
             self._failed += failed
             self._done.notify_all()
-
-    def _say(self, key: str, message: str, *details: object) -> None:
-        if self._complain.allows(key):
-            # A logging handler of the program that raises must not stop the program or the writer.
-            with contextlib.suppress(Exception):
-                _log.warning(message, *details)
-
-
-def _in_short(error: Exception) -> str:
-    """
-    Name an error in one line; its representation might hold the whole record.
-    """
-    first_line = str(error).partition("\n")[0]
-    return f"{type(error).__name__}: {first_line[:_LONGEST_REASON]}"
 
 
 class _State(Enum):
