@@ -108,9 +108,14 @@ def traces(count: int, *, seed: int = 1, tool_bytes: int = 220, calls: int = 7) 
     return [_trace(source, number, tool_bytes, calls) for number in range(count)]
 
 
-def play(tracer: Tracer, piece: Piece, base_ns: int = _EPOCH_NS, context: Any = None) -> None:
+def play(
+    tracer: Tracer, piece: Piece, base_ns: int = _EPOCH_NS, context: Context | None = None
+) -> int:
     """
     Start and end a span and all below it, without waiting; the times are made up too.
+
+    Returns:
+        How many spans that were.
     """
     span = tracer.start_span(
         piece.name,
@@ -120,11 +125,11 @@ def play(tracer: Tracer, piece: Piece, base_ns: int = _EPOCH_NS, context: Any = 
         start_time=base_ns + piece.offset_ms * _MS,
     )
     inside = set_span_in_context(span, Context())
-    for child in piece.children:
-        play(tracer, child, base_ns, inside)
+    count = 1 + sum(play(tracer, child, base_ns, inside) for child in piece.children)
     if piece.answered:
         span.set_attributes(piece.answered)
     span.end(base_ns + (piece.offset_ms + piece.duration_ms) * _MS)
+    return count
 
 
 def spans(pieces: Iterable[Piece], *, seed: int = 1) -> list[ReadableSpan]:
