@@ -3,6 +3,7 @@ The tour: record the demo's agents, import spans of others, and show what is the
 """
 
 import shlex
+import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +25,8 @@ from otel_bridge.demo.fresh import SAMPLES, make_way
 DEFAULT_PATH = Path("otel-bridge-demo.db")
 
 _RUNS_SHOWN = 20
+
+_NAME = "otel-bridge"
 
 
 def tour(path: Path, *, keep: bool) -> None:
@@ -65,12 +68,26 @@ def commands_to_try(path: Path, run_id: str) -> list[str]:
     Give commands that work as they are, for the shell of this system.
     """
     quote = (lambda word: list2cmdline([word])) if sys.platform == "win32" else shlex.quote
+    program = quote(_program())
     db = f"--db {quote(str(path))}"
     return [
-        f"otel-bridge runs --status error {db}",
-        f"otel-bridge trace {quote(run_id)} {db}",
-        f"otel-bridge cost --by user_id,day {db}",
+        f"{program} runs --status error {db}",
+        f"{program} trace {quote(run_id)} {db}",
+        f"{program} cost --by user_id,day {db}",
     ]
+
+
+def _program() -> str:
+    """
+    Name this program as the shell can find it, which may not have it on its path.
+    """
+    running = Path(sys.argv[0])
+    if running.stem != _NAME or shutil.which(_NAME):
+        return _NAME
+    try:
+        return str(running.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(running)
 
 
 def _record(path: Path) -> None:

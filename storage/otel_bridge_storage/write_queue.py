@@ -369,11 +369,12 @@ class WriteQueue(Generic[T]):
     def _split(self, pending: list[Sequence[T]], error: Exception) -> None:
         batch = pending.pop()
         if len(batch) == 1:
-            self._settle(failed=1)
-            reason = in_short(error)
             self._complain.warn(
-                "failed", "otel-bridge lost a record that cannot be stored: %s", reason
+                "failed",
+                "otel-bridge lost a record that cannot be stored: %s",
+                in_short(error),
             )
+            self._settle(failed=1)
             return
         middle = len(batch) // 2
         pending += [batch[middle:], batch[:middle]]
