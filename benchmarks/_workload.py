@@ -23,8 +23,9 @@ from opentelemetry.sdk.trace import (
     TracerProvider,
 )
 from opentelemetry.trace import SpanKind, Tracer, set_span_in_context
-from otel_bridge.sdk_records import SdkRecords
 from otel_bridge_storage.records import SpanRecord
+
+from otel_bridge.sdk_records import SdkRecords
 
 SPANS_PER_TRACE = 20
 _STEPS = 6
@@ -33,11 +34,7 @@ _MS = 1_000_000
 _MODELS = (("openai", "gpt-4o"), ("anthropic", "claude-sonnet-4-5"), ("openai", "gpt-4o-mini"))
 _AGENTS = ("planner", "researcher", "writer", "reviewer")
 _TOOLS = ("search", "read_file", "query_database", "send_mail")
-_WORDS = (
-    "order customer invoice total refund shipped pending amount policy approve warehouse "
-    "search result document page summary table column value because therefore next check "
-    "model answer question context window token budget limit retry error success"
-).split()
+_WORDS = ["order", "customer", "invoice", "total", "refund", "shipped", "pending", "amount", "policy", "approve", "warehouse", "search", "result", "document", "page", "summary", "table", "column", "value", "because", "therefore", "next", "check", "model", "answer", "question", "context", "window", "token", "budget", "limit", "retry", "error", "success"]
 
 
 @dataclass(frozen=True, slots=True)

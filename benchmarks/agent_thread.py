@@ -15,6 +15,7 @@ from _measure import folder, in_turns, parser, percentile, show, show_machine
 from _workload import SPANS_PER_TRACE, Piece, play, provider, traces
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+
 from otel_bridge.processor import RunLogSpanProcessor
 
 OURS = "otel-bridge"

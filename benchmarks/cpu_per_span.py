@@ -23,12 +23,13 @@ from _measure import folder, in_turns, parser, show, show_machine
 from _workload import Piece, play, provider, records, spans, traces
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from otel_bridge.dialects.registry import Dialects
-from otel_bridge.pricing import GenaiPrices
-from otel_bridge.processor import RunLogSpanProcessor
 from otel_bridge_storage.database import Database
 from otel_bridge_storage.ingest import Ingestor
 from otel_bridge_storage.records import SpanRecord
+
+from otel_bridge.dialects.registry import Dialects
+from otel_bridge.pricing import GenaiPrices
+from otel_bridge.processor import RunLogSpanProcessor
 
 _ENCODING = "OTLP encoding alone"
 _PLAIN = "plain sqlite3, 1 per commit"

@@ -4,7 +4,8 @@ The flight recorder for AI agents on OpenTelemetry.
 
 from typing import TYPE_CHECKING
 
-from otel_bridge.names import __dir__, __getattr__
+from otel_bridge.names import __dir__ as __dir__
+from otel_bridge.names import __getattr__ as __getattr__
 
 if TYPE_CHECKING:
     from otel_bridge_queries.queries import Queries

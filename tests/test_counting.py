@@ -5,12 +5,12 @@ What is counted over the captures of real instrumentations.
 import random
 from pathlib import Path
 
+import captures
 import pytest
 from otel_bridge_storage.records import Arrival
+from stored import picture, rows, store
 
 from otel_bridge.otlp.decode import decode_logs, decode_traces
-import captures
-from stored import picture, rows, store
 
 # These instrumentations do not send what the expectation holds; see docs of the captures.
 _NO_CACHE_SENT = {"otel_openai_v2_default", "otel_openai_v2_latest"}
