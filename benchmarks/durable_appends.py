@@ -118,9 +118,9 @@ def main() -> None:
     """
     Measure and print.
     """
-    options = parser(__doc__, runs=3)
+    options = parser(__doc__, runs=5)
     options.add_argument("--threads", type=int, nargs="+", default=[1, 4, 16])
-    options.add_argument("--seconds", type=float, default=1.5, help="of each measurement")
+    options.add_argument("--seconds", type=float, default=1.0, help="of each measurement")
     options.add_argument("--bytes", type=int, default=300, help="of data in each fact")
     chosen = options.parse_args()
     data = {"text": "x" * chosen.bytes}

@@ -1,0 +1,29 @@
+"""
+What the documents say is what the code declares.
+"""
+
+import re
+from pathlib import Path
+
+from attribute_tables import tables
+
+DOCS = Path(__file__).parents[1] / "docs"
+REPO = DOCS.parent
+
+
+def test_the_telemetry_document_holds_the_declared_attributes() -> None:
+    """
+    The tables of facts are those that the declarations make.
+    """
+    document = (DOCS / "telemetry.md").read_text(encoding="utf-8")
+    assert document.endswith(tables())
+
+
+def test_links_in_documents_lead_somewhere() -> None:
+    """
+    Each relative link in a document names a file or folder of the project.
+    """
+    for document in [*REPO.glob("*.md"), *DOCS.rglob("*.md"), *REPO.glob("*/README.md")]:
+        text = document.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
