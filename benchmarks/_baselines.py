@@ -76,9 +76,7 @@ def plain_database(path: Path) -> sqlite3.Connection:
     """
     Open a database with one table, as durable as ours: WAL, synchronous FULL.
     """
-    connection = sqlite3.connect(
-        path, timeout=30, isolation_level=None, check_same_thread=False
-    )
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(

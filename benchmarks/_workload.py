@@ -15,13 +15,8 @@ from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import (
-    IdGenerator,
-    ReadableSpan,
-    SpanLimits,
-    SpanProcessor,
-    TracerProvider,
-)
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import SpanKind, Tracer, set_span_in_context
 from otel_bridge_storage.records import SpanRecord
 
@@ -34,7 +29,42 @@ _MS = 1_000_000
 _MODELS = (("openai", "gpt-4o"), ("anthropic", "claude-sonnet-4-5"), ("openai", "gpt-4o-mini"))
 _AGENTS = ("planner", "researcher", "writer", "reviewer")
 _TOOLS = ("search", "read_file", "query_database", "send_mail")
-_WORDS = ["order", "customer", "invoice", "total", "refund", "shipped", "pending", "amount", "policy", "approve", "warehouse", "search", "result", "document", "page", "summary", "table", "column", "value", "because", "therefore", "next", "check", "model", "answer", "question", "context", "window", "token", "budget", "limit", "retry", "error", "success"]
+_WORDS = [
+    "order",
+    "customer",
+    "invoice",
+    "total",
+    "refund",
+    "shipped",
+    "pending",
+    "amount",
+    "policy",
+    "approve",
+    "warehouse",
+    "search",
+    "result",
+    "document",
+    "page",
+    "summary",
+    "table",
+    "column",
+    "value",
+    "because",
+    "therefore",
+    "next",
+    "check",
+    "model",
+    "answer",
+    "question",
+    "context",
+    "window",
+    "token",
+    "budget",
+    "limit",
+    "retry",
+    "error",
+    "success",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ What a span costs the agent's own thread: `on_start` and `on_end` together.
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from _baselines import BATCH_NO_OP, BATCH_OTLP, EncodingExporter, NoOpExporter, batching
 from _measure import folder, in_turns, parser, percentile, show, show_machine
@@ -86,6 +86,17 @@ def measure(
         return [taken / 1000 for taken in timed.taken_ns]
 
 
+def _middle(
+    make: Callable[[Path], SpanProcessor],
+    work: Sequence[Piece],
+    pause_s: float,
+    late: list[float],
+) -> float:
+    taken = measure(make, work, pause_s)
+    late.append(percentile(taken, 0.99))
+    return percentile(taken, 0.5)
+
+
 def main() -> None:
     """
     Measure and print.
@@ -104,15 +115,10 @@ def main() -> None:
     print(f"{len(work) * SPANS_PER_TRACE} spans in each run")
     for name, pause_s in (("paced", chosen.pause_ms / 1000), ("burst", 0.0)):
         late: dict[str, list[float]] = {maker: [] for maker in makers}
-
-        def case(
-            maker: str, late: dict[str, list[float]] = late, pause_s: float = pause_s
-        ) -> float:
-            taken = measure(makers[maker], work, pause_s)
-            late[maker].append(percentile(taken, 0.99))
-            return percentile(taken, 0.5)
-
-        cases: dict[str, Any] = {m: lambda m=m, case=case: case(m) for m in makers}
+        cases = {
+            maker: partial(_middle, make, work, pause_s, late[maker])
+            for maker, make in makers.items()
+        }
         found = in_turns(cases, chosen.runs, warm_up=False)
         baselines = (BATCH_NO_OP, BATCH_OTLP)
         show(f"{name}, p50 of a span", found, unit="µs", baselines=baselines, goal="≤ 10")

@@ -8,6 +8,7 @@ processor.
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from _baselines import (
@@ -112,12 +113,12 @@ def main() -> None:
     show_machine()
     print(f"{len(work)} spans in each run, {len(few)} where each is committed alone")
     cases = {
-        f"ingest, batches of {batch}": lambda b=batch: ingest(few if b == 1 else work, first, b)
+        f"ingest, batches of {batch}": partial(ingest, few if batch == 1 else work, first, batch)
         for batch in chosen.batches
     }
-    cases[_ENCODING] = lambda: encode(sdk_work, 500)
-    cases["plain sqlite3, 500 per commit"] = lambda: plainly(work, 500)
-    cases[_PLAIN] = lambda: plainly(few, 1)
+    cases[_ENCODING] = partial(encode, sdk_work, 500)
+    cases["plain sqlite3, 500 per commit"] = partial(plainly, work, 500)
+    cases[_PLAIN] = partial(plainly, few, 1)
     found = in_turns(cases, chosen.runs)
     show(
         "CPU of the ingest per span",
@@ -127,7 +128,7 @@ def main() -> None:
         goal="≤ 80",
     )
     kinds = ("otel-bridge", BATCH_NO_OP, BATCH_OTLP, "nothing")
-    whole = in_turns({k: lambda k=k: program(pieces, k) for k in kinds}, chosen.runs)
+    whole = in_turns({kind: partial(program, pieces, kind) for kind in kinds}, chosen.runs)
     bare = whole.pop("nothing")
     added = {
         kind: [value - none for value, none in zip(values, bare, strict=True)]

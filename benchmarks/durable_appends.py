@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from _baselines import plain_database
@@ -128,8 +129,8 @@ def main() -> None:
     for threads in chosen.threads:
         beside = f"plain sqlite3, {threads} threads"
         cases = {
-            f"otel-bridge, {threads} threads": lambda n=threads: bridge(n, chosen.seconds, data),
-            beside: lambda n=threads: plain(n, chosen.seconds, data),
+            f"otel-bridge, {threads} threads": partial(bridge, threads, chosen.seconds, data),
+            beside: partial(plain, threads, chosen.seconds, data),
         }
         found = in_turns(cases, chosen.runs)
         goal = "≥ 5000" if threads == 16 else None

@@ -13,7 +13,7 @@ from types import TracebackType
 from sqlalchemy import Connection, Engine, create_engine, event, insert
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from otel_bridge_storage.errors import (
@@ -165,9 +165,16 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """
         Hold the database's one write transaction; commit at the end, or roll back.
+
+        Raises:
+            sqlalchemy.exc.OperationalError: The database could not do it now: it is
+                locked, the disk is full, or the file is damaged.
         """
-        with self._engine.begin() as connection:
-            yield connection
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except sqlite3.OperationalError as error:
+            raise OperationalError(None, None, error) from error
 
     def close(self) -> None:
         """
@@ -228,7 +235,11 @@ def _engine(path: Path, busy_timeout_s: float) -> Engine:
         poolclass=QueuePool,
         pool_size=1,
         max_overflow=0,
-        connect_args={"timeout": busy_timeout_s, "check_same_thread": False},
+        connect_args={
+            "timeout": busy_timeout_s,
+            "check_same_thread": False,
+            "cached_statements": 1024,
+        },
         # What people wrote must not end up in an error's text, and so in a log.
         hide_parameters=True,
     )

@@ -2,10 +2,13 @@
 Statements that are compiled once: writing many rows, and reading rows by lists of keys.
 
 SQLAlchemy describes them; at run time their text goes to the driver as it is, since
-working out the parameters of each row anew would cost more than the database does.
+working out parameters and results anew each time would cost more than the database does.
+Errors are therefore the driver's own; `Database.transaction` gives them SQLAlchemy's form.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Update, literal_column
@@ -30,22 +33,34 @@ class Lookup:
         self._statement = statement
         self._on = on
         self._texts: dict[tuple[str, int], str] = {}
+        self._make: Callable[[Iterable[Any]], Any] | None = None
 
     def rows(self, connection: Connection, keys: Sequence[Any]) -> list[Any]:
         """
         Run the select for keys: single values, or tuples where there are several columns.
         """
+        if not keys:
+            return []
         found: list[Any] = []
+        cursor = connection.connection.cursor()
         for text, values in self._chunks(connection.dialect, keys):
-            found.extend(connection.exec_driver_sql(text, values))
+            cursor.execute(text, values)
+            if self._make is None:
+                self._make = _row_type(cursor.description)
+            found.extend(map(self._make, cursor.fetchall()))
+        cursor.close()
         return found
 
     def run(self, connection: Connection, keys: Sequence[Any]) -> None:
         """
         Run the delete for keys.
         """
+        if not keys:
+            return
+        cursor = connection.connection.cursor()
         for text, values in self._chunks(connection.dialect, keys):
-            connection.exec_driver_sql(text, values)
+            cursor.execute(text, values)
+        cursor.close()
 
     def _chunks(self, dialect: Dialect, keys: Sequence[Any]) -> list[tuple[str, tuple[Any, ...]]]:
         chunks = []
@@ -84,7 +99,7 @@ class Rows:
 
     def __init__(self, statement: Insert | Update) -> None:
         self._statement = statement
-        self._texts: dict[str, tuple[str, Sequence[str] | None]] = {}
+        self._texts: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {}
 
     def write(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """
@@ -92,18 +107,32 @@ class Rows:
         """
         if not rows:
             return
-        text, names = self._text(connection.dialect)
-        if names is None:
-            connection.exec_driver_sql(text, [dict(row) for row in rows])
-        else:
-            connection.exec_driver_sql(text, [tuple(row[name] for name in names) for row in rows])
+        text, values_of = self._text(connection.dialect)
+        cursor = connection.connection.cursor()
+        cursor.executemany(text, list(map(values_of, rows)))
+        cursor.close()
 
-    def _text(self, dialect: Dialect) -> tuple[str, Sequence[str] | None]:
+    def _text(self, dialect: Dialect) -> tuple[str, Callable[[Mapping[str, Any]], Any]]:
         known = self._texts.get(dialect.name)
         if known is None:
             compiled = self._statement.compile(dialect=dialect)
-            known = self._texts[dialect.name] = (str(compiled), compiled.positiontup)
+            known = (str(compiled), _values_in_order(compiled.positiontup))
+            self._texts[dialect.name] = known
         return known
+
+
+def _values_in_order(names: Sequence[str] | None) -> Callable[[Mapping[str, Any]], Any]:
+    if names is None:
+        return dict
+    getter = itemgetter(*names)
+    return getter if len(names) > 1 else lambda row: (getter(row),)
+
+
+def _row_type(description: Iterable[Sequence[Any]]) -> Callable[[Iterable[Any]], Any]:
+    names = [column[0] for column in description]
+    row: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]
+    make: Callable[[Iterable[Any]], Any] = row._make
+    return make
 
 
 _LITERAL = {"literal_binds": True}

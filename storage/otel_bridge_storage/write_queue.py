@@ -360,7 +360,11 @@ class WriteQueue(Generic[T]):
         return sum(map(len, pending))
 
     def _wait_to_retry(self, pause: float, error: Exception, deadline: float) -> bool:
-        self._complain.warn("retry", "otel-bridge cannot write now and goes on trying: %s", error)
+        # One refusal is what a busy file with several writers may come to.
+        if pause > _FIRST_PAUSE_S:
+            self._complain.warn(
+                "retry", "otel-bridge cannot write now and goes on trying: %s", error
+            )
         with self._lock:
             if not self._closed:
                 self._wake.wait(min(pause, max(deadline - time.monotonic(), 0)))
