@@ -38,6 +38,9 @@ class Surroundings(NamedTuple):
     user_id: str | None = None
 
 
+_NOWHERE = Surroundings()
+
+
 @dataclass(slots=True)
 class Node:
     """
@@ -135,14 +138,16 @@ class Forest:
         moved = {}
         while pending:
             node = pending.popleft()
-            before = node.handed_down() if node.key in touched or node.stored else None
+            known = node.stored is not None or node.key in touched
+            before = node.handed_down() if known else None
             parent = self.nodes.get(node.parent_key) if node.parent_key else None
-            node.bind(parent.handed_down() if parent else Surroundings())
+            node.bind(parent.handed_down() if parent else _NOWHERE)
             touched[node.key] = node
-            if before != node.handed_down() or node.stored_role != node.role:
+            if before != node.handed_down():
                 moved[node.key] = node
-                if before != node.handed_down():
-                    pending.extend(self._children[node.key])
+                pending.extend(self._children.get(node.key, ()))
+            elif node.stored_role != node.role:
+                moved[node.key] = node
         return list(moved.values())
 
     def _add(self, node: Node) -> None:
