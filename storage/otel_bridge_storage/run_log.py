@@ -20,9 +20,11 @@ _STARTS = {Role.RUN: "run.started", Role.LLM: "llm_call.started", Role.TOOL: "to
 _ENDS = {Role.LLM: "llm_call.completed", Role.TOOL: "tool.committed"}
 
 _INSERT = Rows(insert(run_log))
-_LOGGED = Lookup(
-    select(run_log.c.seq, run_log.c.span, run_log.c.fact_key, run_log.c.run_id).where(KEYS),
-    run_log.c.span,
+_KNOWN = Lookup(
+    select(run_log.c.span, run_log.c.fact_key).where(KEYS), run_log.c.span, run_log.c.fact_key
+)
+_OF_SPAN = Lookup(
+    select(run_log.c.seq, run_log.c.span, run_log.c.run_id).where(KEYS), run_log.c.span
 )
 _MOVE = Rows(
     update(run_log)
@@ -48,16 +50,12 @@ def write_log(
         How many entries are new.
     """
     homes = _homes(unit, moved)
-    stored = [span for span in {*homes, *events} if not _is_new(unit, span)]
-    logged = unit.select(_LOGGED, sorted(stored))
-    _move(unit, logged, homes)
-    known = {(row.span, row.fact_key) for row in logged}
-    entries = []
-    for span, fact in _told(unit, events):
-        if (span, fact.key) not in known:
-            known.add((span, fact.key))
-            entries.append((fact.time_ns, span, fact))
-    entries.sort(key=lambda entry: entry[0])
+    _move(unit, moved, homes)
+    told = {(span, fact.key): (fact.time_ns, span, fact) for span, fact in _told(unit, events)}
+    maybe_known = [key for key in told if not _is_new(unit, key[0])]
+    for row in unit.select(_KNOWN, sorted(maybe_known)):
+        told.pop((row.span, row.fact_key), None)
+    entries = sorted(told.values(), key=lambda entry: entry[0])
     _announce(unit, entries)
     unit.write(_INSERT, [_row(unit, homes, *entry) for entry in entries])
     return len(entries)
@@ -79,11 +77,17 @@ def _is_new(unit: Unit, span: int) -> bool:
     return change is not None and change.stored is None
 
 
-def _move(unit: Unit, logged: Sequence[Any], homes: Mapping[int, str]) -> None:
+def _move(unit: Unit, moved: Mapping[int, str], homes: Mapping[int, str]) -> None:
+    spans = set(moved) | unit.rehomed_calls
+    for change in unit.changes.values():
+        before = change.stored.bound.run_id if change.stored else change.node.bound.run_id
+        if before != change.node.bound.run_id:
+            spans.add(change.id)
+    entries = sorted(unit.select(_OF_SPAN, sorted(spans)), key=lambda row: row.seq)
     moves = [
         {"at": row.seq, "to": homes[row.span], "number": unit.numbers.next("sequence")}
-        for row in sorted(logged, key=lambda row: row.seq)
-        if row.span in homes and row.run_id != homes[row.span]
+        for row in entries
+        if row.run_id != homes[row.span]
     ]
     unit.write(_MOVE, moves)
 

@@ -58,6 +58,7 @@ class Unit:
             what their row says of session and user may no longer hold.
         dirty_sessions: Sessions whose row must be made anew.
         call_runs: The runs of the calls whose row was made anew, by span row.
+        rehomed_calls: Calls that belong to another run than before, by span row.
         event_runs: The runs of stored spans that events arrived for, by span row.
         turned_runs: Runs with new facts about pauses, endings or steps.
     """
@@ -76,6 +77,7 @@ class Unit:
     fresh_runs: set[str] = field(default_factory=set)
     dirty_sessions: set[str] = field(default_factory=set)
     call_runs: dict[int, str] = field(default_factory=dict)
+    rehomed_calls: set[int] = field(default_factory=set)
     event_runs: dict[int, str] = field(default_factory=dict)
     turned_runs: set[str] = field(default_factory=set)
     _read: dict[int, tuple[SpanRecord, Reading]] = field(default_factory=dict)
@@ -129,6 +131,8 @@ class Unit:
         self.dirty_runs.update(before.values(), after.values())
         for call in before.keys() | after.keys():
             if before.get(call) != after.get(call):
+                if call in after:
+                    self.rehomed_calls.add(call)
                 self.fresh_runs.update(r for r in (before.get(call), after.get(call)) if r)
 
     def places(self, ids: Sequence[int]) -> dict[int, tuple[str | None, int | None]]:
