@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Generic, TypeVar
 
 from otel_bridge_storage.holding import HoldableWork
+from otel_bridge_storage.milestones import Milestones
 from otel_bridge_storage.queue_stats import QueueStats
 from otel_bridge_storage.rare_warnings import RareWarnings, in_short
 
@@ -105,13 +106,9 @@ class WriteQueue(Generic[T]):
                     self._wake.notify()
                 return True
             self._refused += 1
-            refused, closed = self._refused, self._closed
-        if closed:
-            self._complain.warn("closed", "otel-bridge is closed: %d records lost so far", refused)
-        else:
-            self._complain.warn(
-                "refused", "otel-bridge cannot write fast enough: %d records lost so far", refused
-            )
+            refused = self._refused
+            why = "is closed" if self._closed else "cannot write fast enough"
+        self._complain.warn(why, "otel-bridge %s: %d records lost so far", why, refused)
         return False
 
     def miss(self, what: str, error: Exception) -> None:
@@ -143,8 +140,7 @@ class WriteQueue(Generic[T]):
             if left <= 0:
                 return False
             if self._alive():
-                with self._lock:
-                    self._done.wait_for(lambda: self._reached(target), left)
+                self._wait_for(target, left)
             else:
                 self._drain(deadline, left)
         return self._nothing_lost()
@@ -169,7 +165,7 @@ class WriteQueue(Generic[T]):
             self._failed += lost
             self._items.clear()
             self._bytes = 0
-            self._done.notify_all()
+            self._done.wake_all()
         if lost:
             self._complain.warn(
                 "ended", "otel-bridge could not write %d records before the end", lost
@@ -206,7 +202,7 @@ class WriteQueue(Generic[T]):
     def _reset(self) -> None:
         self._lock = threading.RLock()
         self._wake = threading.Condition(self._lock)
-        self._done = threading.Condition(self._lock)
+        self._done = Milestones()
         self._room = threading.Condition(self._lock)
         self._turn = threading.Lock()
         self._items: deque[tuple[T, int]] = deque()
@@ -235,6 +231,13 @@ class WriteQueue(Generic[T]):
 
     def _full(self) -> bool:
         return len(self._items) >= self._max_items or self._bytes >= self._max_bytes
+
+    def _wait_for(self, target: int, timeout_s: float) -> None:
+        with self._lock:
+            if self._reached(target) or not self._alive():
+                return
+            waiter = self._done.waiter(target)
+        waiter.wait(timeout_s)
 
     def _reached(self, target: int) -> bool:
         return self._written + self._failed >= target
@@ -269,7 +272,7 @@ class WriteQueue(Generic[T]):
                 self._thread = None
                 if self._items and not self._closed:
                     self._start()
-                self._done.notify_all()
+                self._done.wake_all()
 
     def _write_on(self) -> None:
         while (state := self._await_items()) is not _State.CLOSED:
@@ -387,7 +390,7 @@ class WriteQueue(Generic[T]):
         with self._lock:
             self._written += written
             self._failed += failed
-            self._done.notify_all()
+            self._done.reach(self._written + self._failed)
 
 
 class _State(Enum):
