@@ -269,6 +269,9 @@ def _bind_and_write(unit: Unit) -> dict[int, str]:
         _mark(unit, change.node)
     for node in moved:
         _mark(unit, node)
+        if node.stored is not None:
+            ids = (node.stored.run_id or node.key[0], node.bound.run_id or node.key[0])
+            unit.reshaped_runs.update(ids)
     return {node.id: node.bound.run_id or node.key[0] for node in moved}
 
 
@@ -286,8 +289,10 @@ def _mark(unit: Unit, node: Node) -> None:
         unit.fresh_runs.add(node.bound.run_id or node.key[0])
     if node.stored_role is Role.RUN and node.stored is not None and node.stored.run_id:
         unit.fresh_runs.add(node.stored.run_id)
+        unit.reshaped_runs.add(node.stored.run_id)
     if node.own_run_id:
         unit.fresh_runs.add(node.own_run_id)
+        unit.reshaped_runs.add(node.own_run_id)
 
 
 def _write_spans(unit: Unit) -> None:

@@ -10,8 +10,9 @@ from sqlalchemy import bindparam, insert, select, update
 from otel_bridge_storage.call_rows import text
 from otel_bridge_storage.readings import FactReading, Role
 from otel_bridge_storage.records import STATUS_ERROR
-from otel_bridge_storage.schema import TURNS, run_log
+from otel_bridge_storage.schema import STEP_TURNS, TURNS, run_log
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
+from otel_bridge_storage.step_rows import Turn
 from otel_bridge_storage.unit import Change, Unit
 from otel_bridge_storage.values import dump, prepare
 
@@ -141,9 +142,8 @@ def _row(
 ) -> dict[str, Any]:
     number = unit.numbers.next("sequence")
     run_id = homes.get(span) or unit.event_runs.get(span)
-    if run_id is not None and fact.kind in TURNS:
-        unit.dirty_runs.add(run_id)
-        unit.turned_runs.add(run_id)
+    if run_id is not None:
+        _note_turn(unit, run_id, span, fact)
     data = None
     if fact.key not in (START, END) or fact.data:
         data = dump(prepare(fact.data, unit.texts.announce), unit.texts.id)
@@ -158,3 +158,11 @@ def _row(
         "run_id": run_id,
         "data": data,
     }
+
+
+def _note_turn(unit: Unit, run_id: str, span: int, fact: FactReading) -> None:
+    if fact.kind in STEP_TURNS:
+        turn = Turn(fact.time_ns, fact.kind, span, fact.key, fact.data)
+        unit.new_turns.append((run_id, turn))
+    if fact.kind in TURNS:
+        unit.dirty_runs.add(run_id)

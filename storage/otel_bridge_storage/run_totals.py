@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import and_, case, func, literal, select
 
-from otel_bridge_storage.schema import TURNS, llm_calls, resources, run_log, spans, tool_calls
+from otel_bridge_storage.schema import RUN_TURNS, llm_calls, resources, run_log, spans, tool_calls
 from otel_bridge_storage.statements import KEYS, Lookup
 from otel_bridge_storage.unit import Unit
 
@@ -110,7 +110,7 @@ _TOOL_HINTS = Lookup(
 _SERVICES = Lookup(select(resources.c.id, resources.c.service).where(KEYS), resources.c.id)
 _TURNS = Lookup(
     select(run_log.c.run_id, run_log.c.kind, run_log.c.time_ns, run_log.c.data)
-    .where(KEYS, run_log.c.kind.in_(TURNS))
+    .where(KEYS, run_log.c.kind.in_(RUN_TURNS))
     .order_by(run_log.c.time_ns),
     run_log.c.run_id,
 )

@@ -22,18 +22,17 @@ from sqlalchemy import (
 
 SCHEMA_VERSION = 1
 
-# The facts that change what a run's row and its steps say.
-TURNS = (
-    "run.paused",
-    "run.resumed",
+# The facts that change what a run's row says, and what its steps say.
+RUN_TURNS = ("run.paused", "run.resumed", "termination.decided")
+STEP_TURNS = (
     "run.rolled_back",
     "retrospect.applied",
     "step.assistant",
     "step.condensed",
     "step.user",
     "steps.hidden",
-    "termination.decided",
 )
+TURNS = (*RUN_TURNS, *STEP_TURNS)
 
 metadata = MetaData()
 
@@ -166,7 +165,8 @@ run_log = Table(
     Column("data", Text, comment="JSON of an event's fields; NULL where the span tells"),
     UniqueConstraint("span", "fact_key"),
     Index("run_log_by_run", "run_id", "bound_seq"),
-    Index("run_log_turns", "run_id", "time_ns", sqlite_where=text(f"kind IN {TURNS}")),
+    Index("run_log_run_turns", "run_id", "time_ns", sqlite_where=text(f"kind IN {RUN_TURNS}")),
+    Index("run_log_step_turns", "run_id", "kind", sqlite_where=text(f"kind IN {STEP_TURNS}")),
 )
 
 runs = Table(
@@ -298,6 +298,8 @@ steps = Table(
     Column("span", ForeignKey("spans.id"), nullable=False),
     Column("message", ForeignKey("messages.id"), comment="what was said"),
     Column("condensed_message", ForeignKey("messages.id"), comment="what the model sees"),
+    Column("call_id", Text, comment="of a committed step: the LLM call it came from"),
+    Column("committed", Integer, nullable=False, comment="the runtime committed it itself"),
     Column("tool_call_id", Text),
     Column("tool_name", Text),
     Column("is_error", Integer, nullable=False),
@@ -305,6 +307,8 @@ steps = Table(
     Column("rolled_back", Integer, nullable=False),
     Index("steps_by_run", "run_id", "time_ns", "ordinal", "step_id"),
     Index("steps_by_span", "span"),
+    Index("steps_by_call", "call_id", "run_id", sqlite_where=text("call_id IS NOT NULL")),
+    Index("steps_unnamed", "run_id", sqlite_where=text("committed = 1 AND call_id IS NULL")),
 )
 
 sessions = Table(

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 USER, ASSISTANT, TOOL = "user", "assistant", "tool"
+COMMITS = ("step.user", "step.assistant")
 _ORDER = {USER: 0, ASSISTANT: 1, TOOL: 2}
 
 
@@ -74,11 +75,13 @@ def steps_of(
     Args:
         texts_of: Fetches stored messages by row id.
     """
-    committed = [step for turn in turns if (step := _committed(turn)) is not None]
-    told = _unpaired(derived, committed, texts_of)
-    steps = sorted([*told, *_unique(committed)], key=lambda step: step.place)
+    own = [step for turn in turns if (step := committed(turn)) is not None]
+    told = _unpaired(derived, own, texts_of)
+    steps = sorted([*told, *_unique(own)], key=lambda step: step.place)
+    by_id = {step.step_id: step for step in steps}
     for turn in sorted(turns, key=lambda turn: turn.time_ns):
-        _apply(turn, steps)
+        if turn.kind not in COMMITS:
+            _apply(turn, steps, by_id)
     return steps
 
 
@@ -94,7 +97,10 @@ def message_body(role: str, content: Any) -> str:
     return json.dumps({"role": role, "parts": parts}, ensure_ascii=False, separators=(",", ":"))
 
 
-def _committed(turn: Turn) -> Step | None:
+def committed(turn: Turn) -> Step | None:
+    """
+    Give the step that a fact commits, if it commits one.
+    """
     role = {"step.user": USER, "step.assistant": ASSISTANT}.get(turn.kind)
     if role is None:
         return None
@@ -155,15 +161,18 @@ def _unique(committed: Sequence[Step]) -> Iterable[Step]:
     return {step.step_id: step for step in ordered}.values()
 
 
-def _apply(turn: Turn, steps: Sequence[Step]) -> None:
+def _apply(turn: Turn, steps: Sequence[Step], by_id: Mapping[str, Step]) -> None:
     ids = turn.data.get("step_ids")
-    for step in steps:
-        listed = ids is not None and step.step_id in ids
-        if turn.kind == "steps.hidden" and listed:
+    named = [by_id[step_id] for step_id in ids or () if step_id in by_id]
+    if turn.kind == "run.rolled_back":
+        for step in named if ids is not None else steps:
+            step.rolled_back |= ids is not None or step.time_ns <= turn.time_ns
+    elif turn.kind == "steps.hidden":
+        for step in named:
             step.hidden = True
-        elif turn.kind == "step.condensed" and step.step_id == turn.data.get("step_id"):
-            step.condensed = message_body(step.role, turn.data.get("content"))
-        elif turn.kind == "retrospect.applied" and listed and turn.data.get("replacement"):
+    elif turn.kind == "retrospect.applied" and turn.data.get("replacement"):
+        for step in named:
             step.condensed = message_body(step.role, turn.data["replacement"])
-        elif turn.kind == "run.rolled_back":
-            step.rolled_back |= listed or (ids is None and step.time_ns <= turn.time_ns)
+    elif turn.kind == "step.condensed" and turn.data.get("step_id") in by_id:
+        step = by_id[turn.data["step_id"]]
+        step.condensed = message_body(step.role, turn.data.get("content"))

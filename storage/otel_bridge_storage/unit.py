@@ -16,6 +16,7 @@ from otel_bridge_storage.records import SpanRecord
 from otel_bridge_storage.schema import spans
 from otel_bridge_storage.span_rows import PreparedSpan, load_by_id, records_texts
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
+from otel_bridge_storage.step_rows import Turn
 
 _PLACES = Lookup(select(spans.c.id, spans.c.run_id, spans.c.outer_call).where(KEYS), spans.c.id)
 
@@ -60,7 +61,10 @@ class Unit:
         call_runs: The runs of the calls whose row was made anew, by span row.
         rehomed_calls: Calls that belong to another run than before, by span row.
         event_runs: The runs of stored spans that events arrived for, by span row.
-        turned_runs: Runs with new facts about pauses, endings or steps.
+        turned_runs: Runs with new facts about pauses or endings.
+        new_turns: New facts that make or change steps, with their runs.
+        reshaped_runs: Runs of which a span of their own, or something that was stored
+            already, arrived or left.
     """
 
     connection: Connection
@@ -80,6 +84,8 @@ class Unit:
     rehomed_calls: set[int] = field(default_factory=set)
     event_runs: dict[int, str] = field(default_factory=dict)
     turned_runs: set[str] = field(default_factory=set)
+    new_turns: list[tuple[str, Turn]] = field(default_factory=list)
+    reshaped_runs: set[str] = field(default_factory=set)
     _read: dict[int, tuple[SpanRecord, Reading]] = field(default_factory=dict)
 
     @classmethod
@@ -131,8 +137,10 @@ class Unit:
         self.dirty_runs.update(before.values(), after.values())
         for call in before.keys() | after.keys():
             if before.get(call) != after.get(call):
-                if call in after:
+                if call in before and call in after:
                     self.rehomed_calls.add(call)
+                if call in before:
+                    self.reshaped_runs.update(r for r in (before[call], after.get(call)) if r)
                 self.fresh_runs.update(r for r in (before.get(call), after.get(call)) if r)
 
     def places(self, ids: Sequence[int]) -> dict[int, tuple[str | None, int | None]]:
