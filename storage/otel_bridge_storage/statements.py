@@ -82,7 +82,9 @@ class Lookup:
                 condition = f"{names} IN ({', '.join([mark] * size)})"
             else:
                 row = f"({', '.join([mark] * len(self._on))})"
-                condition = f"({names}) IN (VALUES {', '.join([row] * size)})"
+                # SQLite finds the rows of a select by an index, those of VALUES by a scan.
+                values = f"(VALUES {', '.join([row] * size)})"
+                condition = " ".join((f"({names}) IN", "(SELECT * FROM", f"{values})"))
             compiled = self._statement.compile(dialect=dialect, compile_kwargs=_LITERAL)
             text = str(compiled).replace(_MARK, condition)
             self._texts[dialect.name, size] = text
