@@ -4,9 +4,10 @@ Settling runs: the rows of `runs`, so that lists and totals are true at every co
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import and_, delete, insert, select
+from sqlalchemy import and_, bindparam, delete, insert, select, update
 
 from otel_bridge_storage.run_rows import (
     Segment,
@@ -87,8 +88,10 @@ def _settle(unit: Unit, run_ids: Sequence[str], fresh: set[str]) -> set[str]:
         if run_id in identities and not (is_implicit(identities[run_id]) and sums[run_id].empty)
     ]
     _inherit(unit, rows)
-    unit.delete(_DELETE, list(stored))
-    unit.write(_INSERT, rows)
+    made = {row["run_id"]: row for row in rows}
+    unit.delete(_DELETE, [run_id for run_id in stored if run_id not in made])
+    unit.write(_INSERT, [row for row in rows if row["run_id"] not in stored])
+    _update(unit, [(stored[run_id], row) for run_id, row in made.items() if run_id in stored])
     return _note_changes(unit, stored, {row["run_id"]: row for row in rows})
 
 
@@ -104,6 +107,26 @@ def _identities(unit: Unit, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]
         else:
             found[run_id] = implicit_identity(run_id, hint)
     return found
+
+
+def _update(unit: Unit, pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> None:
+    """
+    Write what differs: an index whose column stays the same is not touched.
+    """
+    by_columns: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for old, new in pairs:
+        names = tuple(name for name, value in new.items() if old[name] != value)
+        if names:
+            values = {f"{name}_": new[name] for name in names}
+            by_columns[names].append(values | {"at": new["run_id"]})
+    for names, changed in by_columns.items():
+        unit.write(_updating(names), changed)
+
+
+@lru_cache(maxsize=200)
+def _updating(names: tuple[str, ...]) -> Rows:
+    values: dict[str, Any] = {name: bindparam(f"{name}_") for name in names}
+    return Rows(update(runs).where(runs.c.run_id == bindparam("at")).values(values))
 
 
 def _note_changes(
