@@ -5,6 +5,7 @@ Opening a database: the writer's engine, readers' connections, and who may open 
 import contextlib
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,6 +130,8 @@ class Database:
     def __init__(self, path: Path, engine: Engine) -> None:
         self.path = path
         self._engine = engine
+        self._connection: Connection | None = None
+        self._turn = threading.RLock()
 
     @classmethod
     def open(cls, target: str | Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> "Database":
@@ -171,8 +174,11 @@ class Database:
                 locked, the disk is full, or the file is damaged.
         """
         try:
-            with self._engine.begin() as connection:
-                yield connection
+            with self._turn:
+                if self._connection is None:
+                    self._connection = self._engine.connect()
+                with self._connection.begin():
+                    yield self._connection
         except sqlite3.OperationalError as error:
             raise OperationalError(None, None, error) from error
 
@@ -180,13 +186,20 @@ class Database:
         """
         Close the file.
         """
-        self._engine.dispose()
+        self._disconnect()
 
     def suspend(self) -> None:
         """
         Close the file until the next transaction, as must be done before a fork.
         """
-        self._engine.dispose()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        with self._turn:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            self._engine.dispose()
 
     def __enter__(self) -> "Database":
         return self
@@ -257,7 +270,9 @@ def _engine(path: Path, busy_timeout_s: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        cursor = connection.connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        cursor.close()
 
     return engine
 
