@@ -150,19 +150,21 @@ def _system(value: Any) -> Messages:
 def _message(source: Any, default_role: str, body: str | None = None) -> Message | None:
     if isinstance(source, str):
         return text_message(default_role, source)
-    if not isinstance(source, Mapping):
+    if not isinstance(source, dict) and not isinstance(source, Mapping):
         return None
     parts = source.get("parts")
-    if not isinstance(parts, list | tuple):
+    if not isinstance(parts, list) and not isinstance(parts, tuple):
         return chat_message(source, default_role)
     role = role_of(source.get("role"), default_role)
-    if parts and all(_is_tool_result(part) for part in parts):
+    if parts and _is_tool_result(parts[0]) and all(map(_is_tool_result, parts)):
         role = "tool"
     return Message(role, lenient.to_json(source) if body is None else body)
 
 
 def _is_tool_result(part: Any) -> bool:
-    return isinstance(part, Mapping) and part.get("type") == "tool_call_response"
+    if not isinstance(part, dict) and not isinstance(part, Mapping):
+        return False
+    return part.get("type") == "tool_call_response"
 
 
 def _all(found: Iterable[Message | None]) -> Messages:

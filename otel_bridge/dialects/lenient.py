@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
-from otel_bridge_storage.values import clean
+from otel_bridge_storage.values import clean, cut_array
 
 Names = tuple[str, ...]
 
@@ -23,6 +23,8 @@ def text(attributes: Mapping[str, Any], names: Names) -> str | None:
     """
     for name in names:
         value = attributes.get(name)
+        if value is None:
+            continue
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value) if abs(value) <= _MAX_INTEGER else None
         if isinstance(value, str) and value and not value.startswith(_SCRUBBED):
@@ -35,8 +37,8 @@ def count(attributes: Mapping[str, Any], names: Names) -> int | None:
     Read a number of things, zero or more.
     """
     for name in names:
-        found = whole(attributes.get(name))
-        if found is not None:
+        value = attributes.get(name)
+        if value is not None and (found := whole(value)) is not None:
             return found
     return None
 
@@ -98,7 +100,10 @@ def json_map(attributes: Mapping[str, Any], names: Names) -> dict[str, Any]:
     Read a map, as a map or as JSON text.
     """
     for name in names:
-        value = structure(attributes.get(name))
+        value = attributes.get(name)
+        if value is None:
+            continue
+        value = structure(value)
         if isinstance(value, dict) and value:
             return value
     return {}
@@ -137,6 +142,8 @@ def elements(value: str) -> list[tuple[Any, str]] | None:
     Returns:
         None where the text is not a JSON array.
     """
+    if (cut := cut_array(value)) is not None:
+        return list(cut.items)
     found: list[tuple[Any, str]] = []
     try:
         position = _skip(value, 0)

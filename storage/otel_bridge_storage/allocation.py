@@ -5,9 +5,14 @@ Numbers given out inside a write transaction, so that their order is the order o
 from sqlalchemy import Connection, bindparam, select, update
 
 from otel_bridge_storage.schema import counters
+from otel_bridge_storage.statements import KEYS, Lookup, Rows
 
-_READ = select(counters.c.name, counters.c.value).with_for_update()
-_WRITE = (
+_NAMES = ("sequence", "span", "message", "log")
+
+_READ = Lookup(
+    select(counters.c.name, counters.c.value).where(KEYS).with_for_update(), counters.c.name
+)
+_WRITE = Rows(
     update(counters).where(counters.c.name == bindparam("counter")).values(value=bindparam("last"))
 )
 
@@ -21,7 +26,7 @@ class Allocation:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._stored: dict[str, int] = {row.name: row.value for row in connection.execute(_READ)}
+        self._stored: dict[str, int] = dict(_READ.rows(connection, _NAMES))
         self._values = dict(self._stored)
 
     def next(self, counter: str) -> int:
@@ -40,5 +45,4 @@ class Allocation:
             for name, value in self._values.items()
             if value != self._stored[name]
         ]
-        if changed:
-            self._connection.execute(_WRITE, changed)
+        _WRITE.write(self._connection, changed)

@@ -113,7 +113,7 @@ class Ingestor:
             self._presence.rolled_back()
             raise
         self._presence.committed()
-        self._known.remember(unit.texts.stored, unit.origins.stored)
+        self._known.remember(unit.texts.stored, unit.origins.stored, unit.origins.objects)
         return applied
 
     def renew(self) -> None:

@@ -13,9 +13,10 @@ from otel_bridge_storage.allocation import Allocation
 from otel_bridge_storage.records import ResourceRecord, ScopeRecord
 from otel_bridge_storage.schema import messages, resources, scopes
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
-from otel_bridge_storage.values import canonical, clean, plain
+from otel_bridge_storage.values import canonical, clean, encoder, plain
 
 _KNOWN_LIMIT = 20_000
+_OBJECTS_LIMIT = 256
 
 _FIND_MESSAGES = Lookup(select(messages.c.hash, messages.c.id).where(KEYS), messages.c.hash)
 _INSERT_MESSAGES = Rows(insert(messages))
@@ -33,8 +34,14 @@ class KnownRows:
         self._limit = limit
         self.messages: OrderedDict[bytes, int] = OrderedDict()
         self.origins: dict[tuple[str, bytes], int] = {}
+        self.objects: dict[int, tuple[object, int]] = {}
 
-    def remember(self, new: dict[bytes, int], origins: dict[tuple[str, bytes], int]) -> None:
+    def remember(
+        self,
+        new: dict[bytes, int],
+        origins: dict[tuple[str, bytes], int],
+        objects: dict[int, tuple[object, int]],
+    ) -> None:
         """
         Take in what a committed transaction stored.
         """
@@ -44,6 +51,9 @@ class KnownRows:
         if len(self.origins) > self._limit:
             self.origins.clear()
         self.origins.update(origins)
+        if len(self.objects) > _OBJECTS_LIMIT:
+            self.objects.clear()
+        self.objects.update(objects)
 
     def forget(self) -> None:
         """
@@ -51,6 +61,7 @@ class KnownRows:
         """
         self.messages.clear()
         self.origins.clear()
+        self.objects.clear()
 
 
 class Texts:
@@ -65,6 +76,7 @@ class Texts:
         self._announced: dict[str, bytes] = {}
         self._pending: dict[bytes, str] = {}
         self.stored: dict[bytes, int] = {}
+        self.dump = encoder(self.id)
 
     def announce(self, body: str) -> None:
         """
@@ -108,14 +120,15 @@ class Origins:
     def __init__(self, connection: Connection, known: KnownRows) -> None:
         self._connection = connection
         self._known = known
-        self._by_identity: dict[int, int] = {}
+        # Holding on to the objects keeps their ids from being given to others.
+        self.objects: dict[int, tuple[object, int]] = {}
         self.stored: dict[tuple[str, bytes], int] = {}
 
     def resource_id(self, resource: ResourceRecord) -> int:
         """
         Give the row id of a resource, storing it if it is new.
         """
-        row_id = self._by_identity.get(id(resource))
+        row_id = self._known_object(resource)
         if row_id is None:
             service = resource.attributes.get("service.name")
             entities = [
@@ -129,14 +142,15 @@ class Origins:
                 "schema_url": clean(resource.schema_url),
                 "entities": plain(entities),
             }
-            row_id = self._by_identity[id(resource)] = self._intern(resources, row)
+            row_id = self._intern(resources, row)
+            self.objects[id(resource)] = (resource, row_id)
         return row_id
 
     def scope_id(self, scope: ScopeRecord) -> int:
         """
         Give the row id of a scope, storing it if it is new.
         """
-        row_id = self._by_identity.get(id(scope))
+        row_id = self._known_object(scope)
         if row_id is None:
             row = {
                 "name": clean(scope.name),
@@ -145,8 +159,13 @@ class Origins:
                 "dropped_attributes": scope.dropped_attributes,
                 "schema_url": clean(scope.schema_url),
             }
-            row_id = self._by_identity[id(scope)] = self._intern(scopes, row)
+            row_id = self._intern(scopes, row)
+            self.objects[id(scope)] = (scope, row_id)
         return row_id
+
+    def _known_object(self, item: object) -> int | None:
+        known = self.objects.get(id(item)) or self._known.objects.get(id(item))
+        return known[1] if known is not None else None
 
     def _intern(self, table: Table, row: dict[str, Any]) -> int:
         digest = text_hash(canonical(row))

@@ -14,13 +14,20 @@ into its elements, so that a prompt which grows by a message stores only that me
 import base64
 import json
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 LONG_TEXT = 200
-_SEPARATORS = (", ", ",")
-_decoder = json.JSONDecoder()
+_LONGEST_REMEMBERED = 1 << 20
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse)
 
 
 class Text:
@@ -50,7 +57,12 @@ def prepare(attributes: Mapping[str, Any], found: Callable[[str], None]) -> dict
     """
     Make a map of attributes ready for `dump`, telling `found` of every long text in it.
     """
-    return {key: _prepare(value, found) for key, value in attributes.items()}
+    return {
+        key: value
+        if (kind := type(value)) is int or (kind is str and len(value) < LONG_TEXT)
+        else _prepare(value, found)
+        for key, value in attributes.items()
+    }
 
 
 def prepare_value(value: Any, found: Callable[[str], None]) -> Any:
@@ -64,6 +76,13 @@ def dump(prepared: Any, text_id: Callable[[str], int]) -> str:
     """
     Write prepared values as JSON text; `text_id` gives a long text's row id.
     """
+    return encoder(text_id)(prepared)
+
+
+def encoder(text_id: Callable[[str], int]) -> Callable[[Any], str]:
+    """
+    Make what `dump` does ready for many values.
+    """
 
     def default(value: Any) -> Any:
         if isinstance(value, Text):
@@ -72,8 +91,13 @@ def dump(prepared: Any, text_id: Callable[[str], int]) -> str:
             return {"$list": [text_id(b) for b in value.bodies], "$separator": value.separator}
         raise TypeError(f"{type(value).__name__} is not a telemetry value")
 
-    text = json.dumps(prepared, default=default, ensure_ascii=False, separators=(",", ":"))
-    return text if text.isascii() else _storable(text)
+    encode = json.JSONEncoder(default=default, ensure_ascii=False, separators=(",", ":")).encode
+
+    def write(prepared: Any) -> str:
+        text = encode(prepared)
+        return text if text.isascii() else _storable(text)
+
+    return write
 
 
 def plain(value: Any) -> str:
@@ -153,40 +177,90 @@ def split_array(text: str) -> TextList | None:
     """
     if not text.startswith("["):
         return None
-    return _split(text)
+    cut = cut_array(text)
+    return None if cut is None else cut.parts
 
 
-@lru_cache(maxsize=32)
-def _split(text: str) -> TextList | None:
-    bodies: list[str] = []
-    position = 1
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """
+    A JSON array cut into its elements.
+
+    Attributes:
+        stem: Its text without the closing bracket; what a longer array begins with.
+        items: Each element and its own exact text.
+        parts: The same texts, to be stored.
+    """
+
+    stem: str
+    items: tuple[tuple[Any, str], ...]
+    parts: TextList
+
+
+_recent: deque[Cut] = deque(maxlen=16)
+
+
+def cut_array(text: str) -> Cut | None:
+    """
+    Cut the text of a JSON array into its elements; nobody may change what it gives.
+
+    A conversation grows by the message: what an earlier one was cut into is not cut again.
+
+    Returns:
+        None where the text is not an array, or its elements are not separated evenly.
+    """
+    for known in reversed(_recent):
+        size = len(known.stem)
+        # A number at the end of the stem may go on in the text.
+        if text.startswith(known.stem) and text[size : size + 1] in ("]", ","):
+            if len(text) == size + 1:
+                return known
+            cut = _cut(text, known)
+            break
+    else:
+        cut = _cut(text, None)
+    if cut is not None and cut.items and len(text) <= _LONGEST_REMEMBERED:
+        _recent.append(cut)
+    return cut
+
+
+def _cut(text: str, known: Cut | None) -> Cut | None:
+    if not text.startswith("[") or not text.endswith("]"):
+        return None
+    items = [] if known is None else list(known.items)
+    position = 1 if known is None else len(known.stem)
+    separator = known.parts.separator if known is not None and len(items) > 1 else None
+    last = len(text) - 1
     try:
-        while position < len(text) - 1:
-            _, end = _decoder.raw_decode(text, position)
-            bodies.append(text[position:end])
+        while position < last:
+            if items:
+                if separator is None:
+                    separator = ", " if text.startswith(", ", position) else ","
+                if not text.startswith(separator, position):
+                    return None
+                position += len(separator)
+            item, end = _decoder.raw_decode(text, position)
+            items.append((item, text[position:end]))
             position = end
-            for separator in _SEPARATORS:
-                if text.startswith(separator, position):
-                    position += len(separator)
-                    break
     except (ValueError, RecursionError):
         return None
-    for separator in _SEPARATORS:
-        if "[" + separator.join(bodies) + "]" == text:
-            return TextList(tuple(bodies), separator)
-    return None
+    if position != last:
+        return None
+    bodies = tuple(body for _, body in items)
+    return Cut(text[:-1], tuple(items), TextList(bodies, separator or ", "))
 
 
 def _prepare(value: Any, found: Callable[[str], None] | None) -> Any:
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str or isinstance(value, str):
         return value if found is None or len(value) < LONG_TEXT else _long(value, found)
+    if value is None or kind is int or kind is bool or isinstance(value, int):
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else {"$double": str(value)}
     if isinstance(value, bytes | bytearray | memoryview):
         return {"$bytes": base64.b64encode(value).decode("ascii")}
-    if isinstance(value, Mapping):
+    if kind is dict or (kind is not list and kind is not tuple and isinstance(value, Mapping)):
         inner = {str(key): _prepare(item, found) for key, item in value.items()}
         tagged = any(key.startswith("$") for key in inner)
         return {"$map": inner} if tagged else inner
