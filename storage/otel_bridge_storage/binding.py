@@ -8,7 +8,7 @@ which nothing changes is not followed.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, select
 from otel_bridge_storage.readings import Reading, Role
 from otel_bridge_storage.records import SpanRecord
 from otel_bridge_storage.schema import spans
-from otel_bridge_storage.span_rows import FIND_BY_KEY, PLACE_COLUMNS, Key
+from otel_bridge_storage.span_rows import PLACE_COLUMNS, Key
 from otel_bridge_storage.statements import KEYS, Lookup
 
 _OWN_SESSION, _OWN_USER = 1, 2
@@ -103,10 +103,14 @@ class Node:
 class Forest:
     """
     The spans of a batch, with as much of the trees around them as is concerned.
+
+    Args:
+        known: The stored rows of the batch's spans and of their parents.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, known: Mapping[Key, Row[Any]]) -> None:
         self._connection = connection
+        self._known = known
         self.nodes: dict[Key, Node] = {}
         self.visited_runs: set[str] = set()
         self._children: defaultdict[Key, list[Node]] = defaultdict(list)
@@ -123,7 +127,7 @@ class Forest:
         for node in arrived:
             self._add(node)
         self._load_parents(arrived)
-        pending = deque(arrived)
+        pending = deque(reversed(arrived))
         touched: dict[Key, Node] = {}
         with_children: set[Key] = set()
         while pending:
@@ -157,8 +161,8 @@ class Forest:
 
     def _load_parents(self, arrived: Iterable[Node]) -> None:
         wanted = {n.parent_key for n in arrived if n.parent_key} - self.nodes.keys()
-        for node in self._load(FIND_BY_KEY, sorted(wanted)):
-            self._add(node)
+        for key in sorted(wanted & self._known.keys()):
+            self._add(stored_node(self._known[key]))
 
     def _load_children(self, keys: Sequence[Key]) -> list[Node]:
         loaded = []

@@ -57,7 +57,9 @@ class Links:
         that left must be missed by those it left.
         """
         now = {link.span: link for link in self._current(unit, dirty)}
-        before = [self._link(row) for row in unit.select(self._by_span, sorted(dirty))]
+        before = [
+            self._link(row) for row in unit.select(self._by_span, unit.known_before(sorted(dirty)))
+        ]
         seen = dict(now)
         frontier = [*now.values(), *before]
         while frontier:
@@ -75,7 +77,7 @@ class Links:
                 yield Link(span, outer, self._keys(said))
 
     def _neighbours(self, unit: Unit, links: Sequence[Link]) -> list[Link]:
-        rows = unit.select(self._by_outer, [link.span for link in links])
+        rows = unit.select(self._by_outer, unit.known_before(link.span for link in links))
         rows += unit.select(self._by_span, [link.outer for link in links if link.outer])
         by_kind: defaultdict[str, set[Key]] = defaultdict(set)
         for link in links:

@@ -45,8 +45,9 @@ def settle_llm_calls(unit: Unit) -> None:
                 "not_counted_because": verdict.because,
             }
             rows.append(row | _price(unit, row))
-    before = unit.select(_RUNS_BEFORE, members)
-    unit.delete(_DELETE, members)
+    known = unit.known_before(members)
+    before = unit.select(_RUNS_BEFORE, known)
+    unit.delete(_DELETE, known)
     unit.write(_INSERT, rows)
     unit.note_runs(
         {row.span: row.run_id for row in before}, {row["span"]: row["run_id"] for row in rows}

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, update
 
-from otel_bridge_storage.binding import Forest, Node, arrived_node, stored_node
+from otel_bridge_storage.binding import Forest, Node, arrived_node, parent_key, stored_node
 from otel_bridge_storage.calls import settle_llm_calls
 from otel_bridge_storage.database import Database
 from otel_bridge_storage.interning import KnownRows
@@ -165,13 +165,16 @@ class _Batch:
 
 
 def _apply(unit: Unit, batch: _Batch) -> Applied:
-    wanted = sorted({*batch.spans, *batch.events})
-    stored = {(row.trace_id, row.span_id): row for row in unit.select(FIND_BY_KEY, wanted)}
+    arrived = {*batch.spans, *batch.events}
+    parents = {parent_key(s.trace_id, s.parent_span_id) for s in batch.spans.values()}
+    wanted = sorted(arrived | {key for key in parents if key is not None})
+    known = {(row.trace_id, row.span_id): row for row in unit.select(FIND_BY_KEY, wanted)}
+    stored = {key: row for key, row in known.items() if key in arrived}
     accepted = _better_ones(unit, batch.spans, stored)
     _take(unit, accepted, stored)
     events, orphaned = _live_events(unit, batch.events, stored)
     unit.texts.store()
-    moved = _bind_and_write(unit)
+    moved = _bind_and_write(unit, known)
     new_logs = store_logs(unit, batch.logs)
     settle_llm_calls(unit)
     settle_tool_calls(unit)
@@ -179,10 +182,10 @@ def _apply(unit: Unit, batch: _Batch) -> Applied:
     settle_runs(unit)
     settle_steps(unit)
     settle_sessions(unit)
-    known = len(batch.spans) - len(accepted) + len(batch.logs) - new_logs
+    there = len(batch.spans) - len(accepted) + len(batch.logs) - new_logs
     return Applied(
         spans=len(accepted),
-        duplicates=batch.duplicates + known,
+        duplicates=batch.duplicates + there,
         logs=new_logs,
         facts=facts,
         orphaned_events=orphaned,
@@ -252,14 +255,14 @@ def _live_events(
     return facts, orphaned
 
 
-def _bind_and_write(unit: Unit) -> dict[int, str]:
+def _bind_and_write(unit: Unit, known: Mapping[Key, Any]) -> dict[int, str]:
     """
     Bind the accepted spans, write them, and mark what must be settled.
 
     Returns:
         The run of each stored span whose binding changed, by span row.
     """
-    forest = Forest(unit.connection)
+    forest = Forest(unit.connection, known)
     bound = forest.bind([change.node for change in unit.changes.values()])
     unit.fresh_runs |= forest.visited_runs
     _write_spans(unit)
@@ -298,10 +301,12 @@ def _mark(unit: Unit, node: Node) -> None:
 def _write_spans(unit: Unit) -> None:
     new, completed = [], []
     for change in unit.changes.values():
-        row = change.prepared.row(unit.texts, unit.origins) | _binding(change.node)
+        row = change.prepared.row(unit.texts, unit.origins)
+        row.update(_binding(change.node))
         row["writer_id"] = unit.writer_id if change.record.end_ns is None else None
         if change.stored is None:
-            new.append({"id": change.id} | row)
+            row["id"] = change.id
+            new.append(row)
         else:
             completed.append({"at": change.id} | _renamed(row))
     unit.write(_INSERT_SPANS, new)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 
 from otel_bridge_storage.call_rows import text
-from otel_bridge_storage.schema import llm_calls, run_log, steps
+from otel_bridge_storage.schema import STEP_TURNS, llm_calls, run_log, steps
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.step_rows import ASSISTANT, COMMITS, Step, committed, steps_of
 from otel_bridge_storage.step_sources import (
@@ -23,12 +23,14 @@ from otel_bridge_storage.step_sources import (
 from otel_bridge_storage.unit import Unit
 from otel_bridge_storage.values import clean
 
+_CHANGES = tuple(kind for kind in STEP_TURNS if kind not in COMMITS)
+
 _STORED = Lookup(select(steps).where(KEYS), steps.c.run_id)
 _INSERT = Rows(insert(steps))
 _DELETE = Lookup(delete(steps).where(KEYS), steps.c.run_id, steps.c.step_id)
 _DELETE_DERIVED = Lookup(delete(steps).where(KEYS, steps.c.committed == 0), steps.c.span)
 _CHANGING = Lookup(
-    select(run_log.c.run_id).where(KEYS, run_log.c.kind.not_in(COMMITS)).distinct(),
+    select(run_log.c.run_id).where(KEYS, run_log.c.kind.in_(_CHANGES)).distinct(),
     run_log.c.run_id,
 )
 _UNNAMED = Lookup(

@@ -40,8 +40,9 @@ def settle_tool_calls(unit: Unit) -> None:
         for group in groups
         for verdict in judge_tools([found[span] for span in group if span in found])
     ]
-    before = unit.select(_RUNS_BEFORE, members)
-    unit.delete(_DELETE, members)
+    known = unit.known_before(members)
+    before = unit.select(_RUNS_BEFORE, known)
+    unit.delete(_DELETE, known)
     unit.write(_INSERT, rows)
     unit.note_runs(
         {row.span: row.run_id for row in before}, {row["span"]: row["run_id"] for row in rows}

@@ -2,7 +2,7 @@
 One write transaction and what is known in it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -147,7 +147,24 @@ class Unit:
         """
         Give the run and the outer call of spans that are stored and bound.
         """
-        return {row.id: (row.run_id, row.outer_call) for row in self.select(_PLACES, ids)}
+        found: dict[int, tuple[str | None, int | None]] = {}
+        for row_id in ids:
+            if (change := self.changes.get(row_id)) is not None:
+                found[row_id] = (change.node.bound.run_id, change.node.bound.outer_call)
+        missing = [row_id for row_id in ids if row_id not in found]
+        for row in self.select(_PLACES, missing):
+            found[row.id] = (row.run_id, row.outer_call)
+        return found
+
+    def known_before(self, ids: Iterable[int]) -> list[int]:
+        """
+        Leave out spans that are new in this transaction: no stored row refers to them.
+        """
+        return [
+            row_id
+            for row_id in ids
+            if (change := self.changes.get(row_id)) is None or change.stored is not None
+        ]
 
     def select(self, lookup: Lookup, keys: Sequence[Any]) -> list[Any]:
         """
