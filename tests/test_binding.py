@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from otel_bridge_storage.records import SpanRecord
 from stored import picture, rows, store
-from trees import MS, NOON, agent, chat, forests, span, tool
+from trees import FRAMEWORK, MS, NOON, agent, chat, forests, span, tool
 
 WEEK_NS = 7 * 24 * 3600 * 10**9
 
@@ -141,9 +141,25 @@ def test_a_copy_in_another_trace_belongs_to_the_agents_run(tmp_path: Path) -> No
     One provider response is one call, wherever it is seen, and it is the agent's.
     """
     path = tmp_path / "runs.db"
+    seen = span(1, 2, 1, scope=FRAMEWORK, **chat("r1", None))
     store(path, [[span(2, 1, **chat("r1", 9))]])
-    store(path, [[span(1, 1, **agent("a")), span(1, 2, 1, **chat("r1", None))]])
+    store(path, [[span(1, 1, **agent("a")), seen]])
     assert rows(path, "SELECT agent_name, llm_calls, input_tokens FROM runs") == [("a", 1, 9)]
+
+
+def test_calls_that_share_an_id_by_chance_are_several(tmp_path: Path) -> None:
+    """
+    A response id that is given again, later or by one instrumentation, is another call.
+    """
+    path = tmp_path / "runs.db"
+    later = NOON + 1000 * MS
+    spans = [
+        span(1, 1, **chat("same", 1)),
+        span(2, 2, **chat("same", 2)),
+        span(3, 3, start_ns=later, scope=FRAMEWORK, **chat("same", 3)),
+    ]
+    store(path, [[one] for one in spans])
+    assert rows(path, "SELECT sum(llm_calls), sum(input_tokens) FROM runs") == [(3, 6)]
 
 
 def test_runs_inside_runs_are_their_children(tmp_path: Path) -> None:
@@ -166,14 +182,14 @@ def test_runs_inside_runs_are_their_children(tmp_path: Path) -> None:
     assert found == [("a", None, 0, "s"), ("b", "a", 1, "s"), ("c", "b", 2, "s")]
 
 
-def test_one_mocked_response_id_does_not_make_calls_cost_more_and_more(tmp_path: Path) -> None:
+def test_one_response_id_for_ever_is_many_calls(tmp_path: Path) -> None:
     """
-    Thousands of spans with one response id are stored, and are one call.
+    What a mock answers under one id, thousands of times and at once, is counted each time.
     """
     path = tmp_path / "runs.db"
-    spans = [span(n, 1, start_ns=NOON + n * MS, **chat("same", 1)) for n in range(1, 600)]
+    spans = [span(n, 1, start_ns=NOON + n * MS, **chat("same", 1)) for n in range(1, 2000)]
     store(path, [spans[i : i + 100] for i in range(0, len(spans), 100)])
-    assert rows(path, "SELECT count(*), sum(counted) FROM llm_calls") == [(599, 1)]
+    assert rows(path, "SELECT count(*), sum(counted) FROM llm_calls") == [(1999, 1999)]
 
 
 def test_spans_that_are_each_others_parents_do_no_harm(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from otel_bridge_storage.records import (
 NOON = 1_795_262_400_000_000_000
 MS = 1_000_000
 RESOURCE = ResourceRecord({"service.name": "trees"})
-SCOPE = ScopeRecord("tests", "1")
+SCOPE = ScopeRecord("tests.client", "1")
+FRAMEWORK = ScopeRecord("tests.framework", "1")
 
 
 def message(role: str, text: str) -> str:
@@ -33,12 +34,12 @@ def span(trace: int, number: int, parent: int | None = None, **fields: Any) -> S
     """
     fields.setdefault("start_ns", NOON + number * MS)
     fields.setdefault("end_ns", fields["start_ns"] + 10 * MS)
+    fields.setdefault("scope", SCOPE)
     return SpanRecord(
         trace_id=f"{trace:032x}",
         span_id=f"{trace:04x}{number:012x}",
         parent_span_id=None if parent is None else f"{trace:04x}{parent:012x}",
         resource=RESOURCE,
-        scope=SCOPE,
         **fields,
     )
 
@@ -119,6 +120,8 @@ def _draw_span(draw: st.DrawFn, trace: int, number: int, parent: int | None) -> 
         fields |= {"status_code": STATUS_ERROR, "status_message": "it broke"}
     if draw(st.integers(0, 7)) == 0:
         fields["end_ns"] = None
+    if draw(st.booleans()):
+        fields["scope"] = FRAMEWORK
     if kind == "agent" and draw(st.booleans()):
         fields["events"] = (_pause(number),)
     return span(trace, number, parent, **fields)

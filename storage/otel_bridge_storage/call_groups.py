@@ -4,7 +4,10 @@ Telling copies of one call apart from several calls; plain functions of rows.
 Frameworks and clients both report the same request, in one trace or in two, and parents
 repeat the sums of their children. The rules:
 
-1. Spans with one provider response id, or with one call id in one run, are one call.
+1. Spans with one call id in one run are one call, and so are spans with one provider
+   response id that overlap in time and come from different instrumentations. (Local
+   model servers and mocks give one id to many answers; what reports a call twice does
+   so from two places at the same time.)
 2. An LLM span around exactly one call is that call once more.
 3. An LLM span around several calls is their sum, and no call.
 4. Of the spans of one call the one with the lowest precedence is believed first; what
@@ -14,13 +17,23 @@ repeat the sums of their children. The rules:
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 UNKNOWN_TOOL = "unknown"
 COPY = "another span shows the same call"
 SUM = "it sums up the calls inside it"
 _KEPT = frozenset(
-    {"counted", "not_counted_because", "precedence", "dialect", "operation", "outer_call", "span"}
+    {
+        "counted",
+        "not_counted_because",
+        "precedence",
+        "scope",
+        "dialect",
+        "operation",
+        "outer_call",
+        "span",
+    }
 )
 _EMPTY_LISTS = frozenset({"finish_reasons", "input_messages", "output_messages"})
 
@@ -144,15 +157,18 @@ class _Groups:
             if member.columns["tool_call_id"]:
                 by_id[_tool_key(member.columns)].append(member)
         for same in by_id.values():
-            same.sort(key=lambda m: m.columns["start_ns"])
-            latest = same[0]
-            for member in same[1:]:
-                if _overlap(latest.columns, member.columns) and _same_tool(
-                    latest.columns, member.columns
-                ):
-                    self._union(latest.id, member.id)
-                if _end(member.columns) >= _end(latest.columns):
-                    latest = member
+            self._join_executions(same)
+
+    def _join_executions(self, members: list[CallSpan]) -> None:
+        members.sort(key=lambda m: m.columns["start_ns"])
+        latest = members[0]
+        for member in members[1:]:
+            if _overlap(latest.columns, member.columns) and _same_tool(
+                latest.columns, member.columns
+            ):
+                self._union(latest.id, member.id)
+            if _end(member.columns) >= _end(latest.columns):
+                latest = member
 
     def of(self, members: Iterable[CallSpan]) -> list[list[CallSpan]]:
         """
@@ -165,9 +181,18 @@ class _Groups:
 
     def _join_ids(self, members: Iterable[CallSpan]) -> None:
         first: dict[tuple[str, ...], int] = {}
+        by_response: defaultdict[str, list[CallSpan]] = defaultdict(list)
         for member in members:
-            for key in call_keys(member.columns):
+            columns = member.columns
+            if columns["response_id"]:
+                by_response[columns["response_id"]].append(member)
+            if columns["call_id"]:
+                key = (columns["run_id"], columns["call_id"])
                 self._union(first.setdefault(key, member.id), member.id)
+        for same in by_response.values():
+            for one, other in combinations(same, 2):
+                if _are_copies(one.columns, other.columns):
+                    self._union(one.id, other.id)
 
     def _depth(self, member_id: int | None) -> int:
         depth = 0
@@ -187,18 +212,6 @@ class _Groups:
         self._root[high] = low
 
 
-def call_keys(columns: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """
-    Give what a call is known by: the provider's id, the runtime's id in its run.
-    """
-    keys: list[tuple[str, ...]] = []
-    if columns["response_id"]:
-        keys.append(("response", columns["response_id"]))
-    if columns["call_id"]:
-        keys.append(("call", columns["run_id"], columns["call_id"]))
-    return keys
-
-
 def _merge(ordered: Sequence[CallSpan]) -> Mapping[str, Any]:
     best = ordered[0]
     if len(ordered) == 1:
@@ -212,7 +225,12 @@ def _merge(ordered: Sequence[CallSpan]) -> Mapping[str, Any]:
                 merged[column] = other.columns[column]
                 break
     merged["run_id"] = next((m for m in ordered if m.bound), best).columns["run_id"]
+    ended = next((m.columns for m in ordered if m.columns["status"] != "running"), None)
+    if ended is not None and best.columns["status"] == "running":
+        merged["status"], merged["end_ns"] = ended["status"], ended["end_ns"]
     _merge_times(merged, ordered)
+    if merged["status"] != "error":
+        merged["error_type"] = merged["error_message"] = None
     return merged
 
 
@@ -244,8 +262,12 @@ def _same_tool(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return len(names) < 2 and len(ids) < 2
 
 
-def _overlap(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    return bool(second["start_ns"] <= _end(first))
+def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return bool(one["start_ns"] <= _end(other) and other["start_ns"] <= _end(one))
+
+
+def _are_copies(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return one["scope"] != other["scope"] and _overlap(one, other)
 
 
 def _end(columns: Mapping[str, Any]) -> float:

@@ -3,18 +3,20 @@ LLM calls and executions of tools as the store answers with them.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, select
+from sqlalchemy import Connection, RowMapping, Select, Table, select
 
+from otel_bridge_storage.arguments import given_text
 from otel_bridge_storage.message_texts import json_or_text, message_of
 from otel_bridge_storage.moments import milliseconds, moment, usd
 from otel_bridge_storage.paging import bounded, page
 from otel_bridge_storage.rows import LLMCall, ToolInvocation
+from otel_bridge_storage.run_filters import INTERRUPTED, RUNNING
+from otel_bridge_storage.run_records import is_interrupted
 from otel_bridge_storage.schema import llm_calls, spans, tool_calls
 from otel_bridge_storage.span_rows import records_texts
-from otel_bridge_storage.values import clean
 
 _NS_PER_MS = 1_000_000
 
@@ -26,7 +28,7 @@ def get_llm_calls(
     List the requests of a run to models, each once, in the order of their starts.
     """
     query = _calls_of(llm_calls, run_id, iteration, limit, offset)
-    rows = connection.execute(query).mappings().all()
+    rows = _as_they_stand(connection, connection.execute(query).mappings().all())
     given = [json.loads(row["input_messages"]) for row in rows]
     answered = [json.loads(row["output_messages"]) for row in rows]
     wanted = {message for ids in (*given, *answered) for message in ids}
@@ -45,7 +47,7 @@ def get_tool_invocations(
     List the executions of tools in a run, each once, in the order of their starts.
     """
     query = _calls_of(tool_calls, run_id, iteration, limit, offset)
-    rows = connection.execute(query).mappings().all()
+    rows = _as_they_stand(connection, connection.execute(query).mappings().all())
     wanted = {row[name] for row in rows for name in ("arguments", "result")} - {None}
     texts = records_texts(connection, wanted)
     return [_tool_invocation(row, texts) for row in rows]
@@ -57,12 +59,27 @@ def _calls_of(
     query = (
         select(table, spans.c.trace_id, spans.c.span_id)
         .join(spans, spans.c.id == table.c.span)
-        .where(table.c.run_id == clean(run_id), table.c.counted == 1)
+        .where(table.c.run_id == given_text(run_id, "run_id"), table.c.counted == 1)
         .order_by(table.c.start_ns, spans.c.trace_id, spans.c.span_id)
     )
     if iteration is not None:
         query = query.where(table.c.iteration == bounded(iteration))
     return page(query, limit, offset)
+
+
+def _as_they_stand(
+    connection: Connection, rows: Sequence[RowMapping]
+) -> Sequence[Mapping[Any, Any]]:
+    """
+    Mark what an interrupted run left open; all rows are of one run.
+    """
+    open_run = next((row["run_id"] for row in rows if row["status"] == RUNNING), None)
+    if open_run is None or not is_interrupted(connection, open_run):
+        return rows
+    return [
+        {**row, "status": INTERRUPTED if row["status"] == RUNNING else row["status"]}
+        for row in rows
+    ]
 
 
 def _llm_call(

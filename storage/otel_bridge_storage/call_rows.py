@@ -29,6 +29,7 @@ def llm_call_row(
     """
     usage = call.usage
     return {
+        "scope": unit.origins.scope_id(span.scope),
         "dialect": reading.dialect,
         "precedence": call.precedence,
         "operation": call.operation,

@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Select, and_, func, select
 
+from otel_bridge_storage.arguments import given_text
 from otel_bridge_storage.event_data import Subjects, told
 from otel_bridge_storage.moments import moment
 from otel_bridge_storage.paging import bounded, page
 from otel_bridge_storage.rows import StoredEvent
 from otel_bridge_storage.schema import llm_calls, run_log, spans, tool_calls
 from otel_bridge_storage.span_rows import records_texts
-from otel_bridge_storage.values import clean, load, map_references, resolve_map
+from otel_bridge_storage.values import load, map_references, resolve_map
 
 _SUBJECT_IDS = ("step_id", "pause_id", "tool_call_id", "call_id")
 _STEPS = ("step.user", "step.assistant")
@@ -34,14 +35,14 @@ def get_events(
     """
     List the entries of one run in the order in which they joined it.
     """
-    query = _entries(run_log.c.bound_seq, limit).where(run_log.c.run_id == clean(run_id))
+    query = _entries(run_log.c.bound_seq, limit).where(run_log.c.run_id == given_text(run_id, "run_id"))
     if after is not None:
         query = query.where(run_log.c.bound_seq > bounded(after))
     if before is not None:
         query = query.where(run_log.c.bound_seq < bounded(before))
     if kinds is not None:
         wanted = [kinds] if isinstance(kinds, str) else kinds
-        query = query.where(run_log.c.kind.in_([clean(kind) for kind in wanted]))
+        query = query.where(run_log.c.kind.in_([given_text(kind, "event_types") for kind in wanted]))
     return _events(connection, query)
 
 

@@ -5,6 +5,7 @@ Stored numbers as people use them: nanoseconds as datetimes, picodollars as doll
 from datetime import UTC, datetime, timedelta
 
 from otel_bridge_storage.errors import QueryError
+from otel_bridge_storage.paging import bounded
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS_PER_MS = 1_000_000
@@ -29,18 +30,26 @@ def nanoseconds(time: datetime, name: str) -> int:
     """
     Give an aware datetime, of any UTC offset, as nanoseconds since the epoch.
 
+    What is before 1677 or after 2262 becomes the first or the last of the moments that
+    a database can hold.
+
     Args:
         name: What to call the argument in the error.
 
     Raises:
-        QueryError: The datetime has no UTC offset.
+        QueryError: It is no datetime, or has no UTC offset.
     """
+    if not isinstance(time, datetime):
+        raise QueryError(
+            f"{name}={time!r} is not a moment: "
+            "give an aware datetime, such as datetime.now(timezone.utc)"
+        )
     if time.utcoffset() is None:
         raise QueryError(
             f"{name}={time.isoformat()} has no time zone: "
             "give an aware datetime, such as datetime.now(timezone.utc)"
         )
-    return (time - EPOCH) // timedelta(microseconds=1) * 1000
+    return bounded((time - EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def milliseconds(start_ns: int, end_ns: int | None) -> float | None:

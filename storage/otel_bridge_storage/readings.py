@@ -72,6 +72,10 @@ class RunReading:
         parent_run_id: The parent's id where the runtime named it outright.
         status: `cancelled` or another final status where the span says so itself;
             None to go by the span's status code.
+        started_ns: When the run started, where the span says so itself; in nanoseconds
+            since the epoch. What is earlier counts, this or the span's start.
+        tells_start: The span's start is a start of the run, not some other fact of it.
+        tells_end: The span's end is an end of the run that no other span tells.
         input: What the run was asked, oldest message first.
         output: What it answered.
     """
@@ -83,6 +87,9 @@ class RunReading:
     strategy: str | None = None
     model: str | None = None
     termination_reason: str | None = None
+    started_ns: int | None = None
+    tells_start: bool = True
+    tells_end: bool = True
     input: tuple[Message, ...] = ()
     output: tuple[Message, ...] = ()
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, false, or_, text
 
+from otel_bridge_storage.arguments import given_text
 from otel_bridge_storage.errors import QueryError
 from otel_bridge_storage.metadata_filter import has_metadata
 from otel_bridge_storage.moments import nanoseconds
 from otel_bridge_storage.schema import runs
-from otel_bridge_storage.values import clean, plain
+from otel_bridge_storage.values import plain
 
 RUNNING, INTERRUPTED = "running", "interrupted"
 STATUSES = (RUNNING, "paused", "success", "error", "cancelled", INTERRUPTED)
@@ -56,22 +57,23 @@ class RunFilter:
             dead: The writers that are gone.
 
         Raises:
-            QueryError: A status is unknown, or a time has no UTC offset.
+            QueryError: A status is unknown, a time has no UTC offset, or a filter is of
+                the wrong type.
         """
         found: list[Any] = [
-            runs.c[name] == clean(value)
+            runs.c[name] == given_text(value, name)
             for name in _TEXTS
             if (value := getattr(self, name)) is not None
         ]
         if self.tag is not None:
-            found.append(text(_HAS_TAG).bindparams(_bound("tag", self.tag)))
+            found.append(text(_HAS_TAG).bindparams(_bound("tag", given_text(self.tag, "tag"))))
         if self.started_after is not None:
             start = nanoseconds(self.started_after, "started_after")
             found.append(runs.c.started_ns >= start)
         if self.started_before is not None:
             end = nanoseconds(self.started_before, "started_before")
             found.append(runs.c.started_ns < end)
-        found += [has_metadata(key, value) for key, value in (self.metadata or {}).items()]
+        found += [has_metadata(key, value) for key, value in _pairs(self.metadata)]
         if self.status is not None:
             found.append(_has_status(self.status, dead))
         return found
@@ -80,11 +82,32 @@ class RunFilter:
 _TEXTS = ("agent_name", "parent_run_id", "tenant_id", "session_id", "user_id", "service")
 
 
-def _has_status(status: str | Iterable[str], dead: Iterable[str]) -> ColumnElement[bool]:
-    wanted = {status} if isinstance(status, str) else set(status)
-    unknown = sorted(str(each) for each in wanted.difference(STATUSES))
+def statuses(wanted: str | Iterable[str]) -> set[str]:
+    """
+    Give one status or several as a set.
+
+    Raises:
+        QueryError: One of them is unknown.
+    """
+    if not isinstance(wanted, Iterable):
+        raise QueryError(f"status={wanted!r} is neither a text nor a list of texts")
+    each = [wanted] if isinstance(wanted, str) else list(wanted)
+    unknown = sorted(str(one) for one in each if one not in STATUSES)
     if unknown:
         raise QueryError(f"no run has status {unknown[0]!r}: there are {', '.join(STATUSES)}")
+    return set(each)
+
+
+def _pairs(metadata: Mapping[str, Any] | None) -> Iterable[tuple[str, Any]]:
+    if metadata is None:
+        return ()
+    if not isinstance(metadata, Mapping) or not all(isinstance(key, str) for key in metadata):
+        raise QueryError(f"metadata_filter={metadata!r} is not a map of texts to values")
+    return metadata.items()
+
+
+def _has_status(status: str | Iterable[str], dead: Iterable[str]) -> ColumnElement[bool]:
+    wanted = statuses(status)
     if not wanted:
         return false()
     stored = runs.c.status.in_(sorted(wanted - {INTERRUPTED} | {RUNNING}))

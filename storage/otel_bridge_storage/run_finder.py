@@ -35,7 +35,7 @@ class RunFinder(ReadStore):
         started_after: datetime | None = None,
         started_before: datetime | None = None,
         metadata_filter: Mapping[str, Any] | None = None,
-        limit: int = 50,
+        limit: int | None = 50,
         offset: int = 0,
         cursor: str | None = None,
     ) -> list[RunSummary]:
@@ -50,14 +50,14 @@ class RunFinder(ReadStore):
             metadata_filter: The run has each of these keys with exactly this value.
                 None is found where the key is there and null; True is not 1; lists and
                 maps are compared as JSON.
-            limit: From 1 to 1000; what is outside counts as the nearest of the two.
+            limit: From 1 on; above 1000 counts as 1000, and None is all.
             offset: How many to leave out; below 0 counts as 0.
             cursor: Go on after the run that `cursor_after` was given. Runs that start
                 meanwhile do not move that place.
 
         Raises:
-            QueryError: A status is unknown, a time has no UTC offset, or the cursor is
-                none.
+            QueryError: A status is unknown, a time has no UTC offset, the limit is below
+                1, the cursor is none, or an argument is of the wrong type.
         """
         wanted = RunFilter(
             status=status,
@@ -97,7 +97,8 @@ class RunFinder(ReadStore):
         Count the runs that `list_runs` would list with these filters.
 
         Raises:
-            QueryError: A status is unknown, or a time has no UTC offset.
+            QueryError: A status is unknown, a time has no UTC offset, or an argument is
+                of the wrong type.
         """
         wanted = RunFilter(
             status=status,
@@ -123,12 +124,18 @@ class RunFinder(ReadStore):
     async def get_run(self, run_id: str) -> RunDetail | None:
         """
         Read one run; None where there is none of that id.
+
+        Raises:
+            QueryError: The id is no text.
         """
         return await self._engine.read(partial(run_records.get_run, run_id=run_id))
 
-    async def resolve_run_id(self, prefix: str, limit: int = 10) -> list[str]:
+    async def resolve_run_id(self, prefix: str, limit: int | None = 10) -> list[str]:
         """
         List ids of runs that begin with a text, in the order of the ids.
+
+        Raises:
+            QueryError: The prefix is no text, or the limit is below 1.
         """
         return await self._engine.read(
             partial(run_records.resolve_run_id, prefix=prefix, limit=limit)

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, insert, select, update
 from otel_bridge_storage.call_rows import text
 from otel_bridge_storage.readings import FactReading, Role
 from otel_bridge_storage.records import STATUS_ERROR
+from otel_bridge_storage.run_rows import start_of
 from otel_bridge_storage.schema import STEP_TURNS, TURNS, run_log
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.step_rows import Turn
@@ -107,13 +108,15 @@ def _span_facts(change: Change) -> Iterable[FactReading]:
     reading, span = change.reading, change.record
     if reading.role is Role.OTHER:
         return
-    yield FactReading(
-        key=START,
-        kind=_STARTS[reading.role],
-        time_ns=span.start_ns,
-        iteration=reading.iteration,
-    )
-    if span.end_ns is not None:
+    run = reading.run
+    if run is None or run.tells_start:
+        yield FactReading(
+            key=START,
+            kind=_STARTS[reading.role],
+            time_ns=start_of(span, reading),
+            iteration=reading.iteration,
+        )
+    if span.end_ns is not None and (run is None or run.tells_end):
         yield FactReading(
             key=END, kind=_end_kind(change), time_ns=span.end_ns, iteration=reading.iteration
         )

@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection, func, or_, select
 
+from otel_bridge_storage.arguments import given_text
 from otel_bridge_storage.errors import QueryError
 from otel_bridge_storage.liveness import is_dead
 from otel_bridge_storage.message_texts import is_plain, message_of, text_of
 from otel_bridge_storage.moments import milliseconds, moment, moment_or_none, usd
-from otel_bridge_storage.paging import bounded, page
+from otel_bridge_storage.paging import bounded, checked_limit, page
 from otel_bridge_storage.rows import RunDetail, RunSummary
 from otel_bridge_storage.run_filters import INTERRUPTED, RUNNING, RunFilter
 from otel_bridge_storage.schema import runs, steps, writers
@@ -32,7 +33,7 @@ _WRITERS = select(
 
 
 def list_runs(
-    connection: Connection, wanted: RunFilter, *, limit: int, offset: int, cursor: str | None
+    connection: Connection, wanted: RunFilter, *, limit: int | None, offset: int, cursor: str | None
 ) -> list[RunSummary]:
     """
     List the latest runs first.
@@ -47,7 +48,9 @@ def list_runs(
         first_ns, last_ns, run_id = _position(connection, cursor)
         further = or_(runs.c.started_ns < first_ns, runs.c.run_id < run_id)
         query = query.where(runs.c.started_ns <= last_ns, further)
-    rows = connection.execute(page(query, min(limit, LARGEST_PAGE), offset)).mappings()
+    if limit is not None:
+        limit = min(checked_limit(limit), LARGEST_PAGE)
+    rows = connection.execute(page(query, limit, offset)).mappings()
     return [RunSummary(**_summary(row, dead)) for row in rows]
 
 
@@ -65,7 +68,8 @@ def get_run(connection: Connection, run_id: str) -> RunDetail | None:
     """
     Read one run; None where there is none of that id.
     """
-    found = connection.execute(select(runs).where(runs.c.run_id == clean(run_id))).mappings()
+    wanted = runs.c.run_id == given_text(run_id, "run_id")
+    found = connection.execute(select(runs).where(wanted)).mappings()
     row = found.one_or_none()
     if row is None:
         return None
@@ -88,11 +92,20 @@ def get_run(connection: Connection, run_id: str) -> RunDetail | None:
     )
 
 
-def resolve_run_id(connection: Connection, prefix: str, limit: int) -> list[str]:
+def is_interrupted(connection: Connection, run_id: str) -> bool:
+    """
+    Say whether a run was left open by a writer that is gone.
+    """
+    query = select(runs.c.writer_id).where(runs.c.run_id == run_id, runs.c.status == RUNNING)
+    writer = connection.execute(query).scalar()
+    return writer is not None and writer in _dead_writers(connection)
+
+
+def resolve_run_id(connection: Connection, prefix: str, limit: int | None) -> list[str]:
     """
     List the ids that begin with a text, in order.
     """
-    start = clean(prefix)
+    start = given_text(prefix, "prefix")
     query = (
         select(runs.c.run_id)
         .where(runs.c.run_id >= start, runs.c.run_id < start + "\U0010ffff")
@@ -121,7 +134,7 @@ def _position(connection: Connection, cursor: str) -> tuple[int, int, str]:
         start_us, run_id = int(start_us), clean(str(run_id))
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise QueryError(
-            f"{cursor!r} is not a cursor: give what cursor_after made of a run"
+            f"{cursor!r} is not a cursor: give one that came with an earlier list of runs"
         ) from error
     query = select(runs.c.started_ns).where(runs.c.run_id == run_id)
     start_ns = connection.execute(query).scalar()

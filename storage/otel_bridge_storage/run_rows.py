@@ -82,7 +82,7 @@ def identity(unit: Unit, segments: Sequence[Segment]) -> dict[str, Any]:
         "service": None if service is None else text(str(service)),
         "strategy": text(_first(r.strategy for r in runs)),
         "own_model": text(_first(r.model for r in runs)),
-        "started_ns": min(s.span.start_ns for s in segments),
+        "started_ns": min(start_of(s.span, s.reading) for s in segments),
         "ended_ns": _ended(segments),
         "outcome": _outcome(segments),
         "error_type": text(_last(s.reading.error_type for s in segments)),
@@ -94,6 +94,14 @@ def identity(unit: Unit, segments: Sequence[Segment]) -> dict[str, Any]:
         "input_message": _message_id(unit, _last(_asked(r.input) for r in runs)),
         "answer_message": _message_id(unit, _last(_answer(r.output) for r in runs)),
     }
+
+
+def start_of(span: SpanRecord, reading: Reading) -> int:
+    """
+    Say when what a span is started: an agent may tell of its start late.
+    """
+    told = None if reading.run is None else reading.run.started_ns
+    return span.start_ns if told is None else min(told, span.start_ns)
 
 
 def implicit_identity(trace_id: str, hint: Hints) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from otel_bridge_storage import call_records, event_rows, step_records
+from otel_bridge_storage.arguments import given_text
 from otel_bridge_storage.log_content import LOGS_BY_TRACE, log_records
 from otel_bridge_storage.pauses import MAPPED, PAUSED, RESUMED, join_mappings, pair_pauses
 from otel_bridge_storage.records import LogRecord, SpanRecord
@@ -20,7 +21,6 @@ from otel_bridge_storage.rows import (
 )
 from otel_bridge_storage.run_finder import RunFinder
 from otel_bridge_storage.span_rows import FULL_BY_TRACE, records_of, records_texts
-from otel_bridge_storage.values import clean
 
 
 class RunStore(RunFinder):
@@ -29,8 +29,9 @@ class RunStore(RunFinder):
 
     Make one with `from_url`, or with `from_engine` over an engine that is there. Each
     method sees one state of the database. Of a run that is not there, lists and maps
-    are empty. Where a list takes a `limit`, None is all, and what is below 1 counts
-    as 1.
+    are empty. Where a list takes a `limit`, it is a number from 1 on, or None for all.
+
+    All methods raise `QueryError` where an id is no text or a limit is no such number.
     """
 
     async def get_events(
@@ -88,6 +89,8 @@ class RunStore(RunFinder):
     ) -> list[LLMCall]:
         """
         List a run's requests to models, each once, in the order of their starts.
+
+        What an interrupted run left open has status `interrupted`.
         """
         return await self._engine.read(
             partial(
@@ -109,6 +112,8 @@ class RunStore(RunFinder):
     ) -> list[ToolInvocation]:
         """
         List a run's executions of tools, each once, in the order of their starts.
+
+        What an interrupted run left open has status `interrupted`.
         """
         return await self._engine.read(
             partial(
@@ -160,10 +165,10 @@ class RunStore(RunFinder):
 
 
 def _spans(connection: Connection, trace_id: str) -> list[SpanRecord]:
-    rows = connection.execute(FULL_BY_TRACE, {"trace_id": clean(trace_id)}).mappings().all()
+    rows = connection.execute(FULL_BY_TRACE, {"trace_id": given_text(trace_id, "trace_id")}).mappings().all()
     return records_of(rows, lambda wanted: records_texts(connection, wanted))  # type: ignore[arg-type]
 
 
 def _logs(connection: Connection, trace_id: str) -> list[LogRecord]:
-    rows = connection.execute(LOGS_BY_TRACE, {"trace_id": clean(trace_id)}).mappings().all()
+    rows = connection.execute(LOGS_BY_TRACE, {"trace_id": given_text(trace_id, "trace_id")}).mappings().all()
     return log_records(connection, rows)  # type: ignore[arg-type]

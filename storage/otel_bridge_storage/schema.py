@@ -227,6 +227,7 @@ llm_calls = Table(
     Column("outer_call", _Id, comment="the LLM or tool span around it in its run"),
     Column("counted", Integer, nullable=False, comment="1 for the one row that is the call"),
     Column("not_counted_because", Text),
+    Column("scope", ForeignKey("scopes.id"), nullable=False, comment="what reported it"),
     Column("dialect", Text, nullable=False),
     Column("precedence", Integer, nullable=False, comment="the lowest is believed first"),
     Column("operation", Text, nullable=False),
@@ -257,7 +258,12 @@ llm_calls = Table(
     Column("agent_name", Text, comment="the agent that the call itself names"),
     Column("labels", Text, comment="JSON map of tags, metadata and tenant_id, where given"),
     Index("llm_calls_by_run", "run_id", "start_ns"),
-    Index("llm_calls_by_response", "response_id", sqlite_where=text("response_id IS NOT NULL")),
+    Index(
+        "llm_calls_by_response",
+        "response_id",
+        "start_ns",
+        sqlite_where=text("response_id IS NOT NULL"),
+    ),
     Index("llm_calls_by_call", "call_id", "run_id", sqlite_where=text("call_id IS NOT NULL")),
     Index("llm_calls_by_outer", "outer_call", sqlite_where=text("outer_call IS NOT NULL")),
 )

@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from otel_bridge_storage.arguments import given_text
 from otel_bridge_storage.message_texts import json_or_text, message_of, text_of
 from otel_bridge_storage.moments import moment
 from otel_bridge_storage.paging import page
 from otel_bridge_storage.rows import TraceEntry
 from otel_bridge_storage.schema import steps
 from otel_bridge_storage.span_rows import records_texts
-from otel_bridge_storage.values import clean
 
 
 def get_traces(
@@ -24,7 +24,7 @@ def get_traces(
     """
     query = (
         select(steps)
-        .where(steps.c.run_id == clean(run_id))
+        .where(steps.c.run_id == given_text(run_id, "run_id"))
         .order_by(steps.c.time_ns, steps.c.ordinal, steps.c.step_id)
     )
     rows = connection.execute(page(query, limit, offset)).mappings().all()
