@@ -25,9 +25,12 @@ from otel_bridge_storage.errors import (
     NotADatabaseError,
     SchemaVersionError,
 )
+from otel_bridge_storage.ingest import Ingestor
 from otel_bridge_storage.schema import SCHEMA_VERSION
 from recording_data import environment
 from sqlalchemy.exc import DBAPIError
+from stored import PRICER, READER, rows
+from trees import agent, chat, span
 
 OPENER = """
 import sys
@@ -319,3 +322,21 @@ def test_a_relative_path_stays_where_it_was(
         with database.transaction() as connection:
             connection.exec_driver_sql("UPDATE counters SET value = 1")
     assert list((tmp_path / "else").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be deleted there")
+def test_recording_goes_on_when_its_file_is_deleted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    What is flushed after the file was deleted is in a new one, and the loss is said.
+    """
+    path = tmp_path / "runs.db"
+    with Database.open(path) as database:
+        ingestor = Ingestor(database, reader=READER, pricer=PRICER)
+        ingestor.apply([span(1, 1, end_ns=None, **agent("a"))])
+        for left in tmp_path.iterdir():
+            left.unlink()
+        ingestor.apply([span(1, 2, 1, **chat("r1", 3)), span(1, 1, **agent("a"))])
+    assert rows(path, "SELECT agent_name, llm_calls, input_tokens FROM runs") == [("a", 1, 3)]
+    assert "was deleted or replaced" in caplog.text

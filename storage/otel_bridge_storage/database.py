@@ -132,6 +132,7 @@ class Database:
         self._engine = engine
         self._connection: Connection | None = None
         self._turn = threading.RLock()
+        self._file: tuple[int, int] | None = None
 
     @classmethod
     def open(cls, target: str | Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> "Database":
@@ -182,6 +183,21 @@ class Database:
         except sqlite3.OperationalError as error:
             raise OperationalError(None, None, error) from error
 
+    def vanished(self) -> bool:
+        """
+        Whether the file was deleted or replaced while it was open.
+
+        What is written to it after that is nowhere to be found.
+        """
+        return self._identify() != self._file
+
+    def make_anew(self) -> None:
+        """
+        Go on with what is at the path now, or a new database where nothing is.
+        """
+        self._disconnect()
+        self._set_up()
+
     def close(self) -> None:
         """
         Close the file.
@@ -222,6 +238,14 @@ class Database:
                 connection.execute(insert(counters), [{"name": n, "value": 0} for n in COUNTERS])
             else:
                 _check_version(driver, self.path)
+        self._file = self._identify()
+
+    def _identify(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return None
+        return (found.st_dev, found.st_ino)
 
 
 def _check_writable(path: Path) -> None:

@@ -2,6 +2,7 @@
 Ingest: what arrives becomes rows, in one transaction for each batch.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from otel_bridge_storage.statements import Rows
 from otel_bridge_storage.steps import settle_steps
 from otel_bridge_storage.tools import settle_tool_calls
 from otel_bridge_storage.unit import Change, Unit
+
+_log = logging.getLogger("otel_bridge")
 
 _BINDING = ("role", "run_id", "outer_call", "session_id", "user_id", "names")
 _INSERT_SPANS = Rows(insert(spans).values({c.name: bindparam(c.name) for c in spans.columns}))
@@ -97,6 +100,8 @@ class Ingestor:
                 stored.
         """
         batch = _Batch(arrivals)
+        if self._database.vanished():
+            self._begin_anew()
         try:
             with self._database.transaction() as connection:
                 unit = Unit.begin(
@@ -115,6 +120,16 @@ class Ingestor:
         self._presence.committed()
         self._known.remember(unit.texts.stored, unit.origins.stored, unit.origins.objects)
         return applied
+
+    def _begin_anew(self) -> None:
+        _log.warning(
+            "otel-bridge: %s was deleted or replaced, and what it held with it; "
+            "recording goes on into a new one",
+            self._database.path,
+        )
+        self._database.make_anew()
+        self._known.forget()
+        self._presence = Presence(Writer.here())
 
     def renew(self) -> None:
         """

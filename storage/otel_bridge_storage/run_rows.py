@@ -149,11 +149,14 @@ def run_row(run_id: str, own: Mapping[str, Any], sums: Sums) -> dict[str, Any]:
     turns = [(time_ns, kind) for time_ns, kind, _ in sums.turns if kind in _PAUSES]
     decided = [d.get("reason") for _, kind, d in sums.turns if kind == "termination.decided"]
     heard = (columns["started_ns"], columns["ended_ns"], sums.last_ns)
+    stands = status(outcome, turns)
+    if stands == "paused":
+        columns["ended_ns"] = None
     return {
         **columns,
         **sums.columns,
         "run_id": run_id,
-        "status": status(outcome, turns),
+        "status": stands,
         "model": (sums.latest.model if sums.latest else None) or own["own_model"],
         "termination_reason": columns["termination_reason"] or _last(decided),
         "iteration_count": sums.iteration or sums.columns["llm_calls"],
