@@ -6,8 +6,8 @@ import atexit
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from types import MethodType, TracebackType
+from typing import Self, cast
 
 from opentelemetry import trace
 from opentelemetry._logs import get_logger_provider, set_logger_provider
@@ -27,6 +27,7 @@ from otel_bridge.export import (
 )
 from otel_bridge.processor import RunLogLogRecordProcessor, RunLogSpanProcessor
 from otel_bridge.recorder import Recorder
+from otel_bridge.recording import close_at_end_of_child
 from otel_bridge.threads import propagate_to_threads
 
 DEFAULT_DATABASE = "otel-bridge.db"
@@ -66,6 +67,7 @@ class Bridge(Recorder):
         self._exporter = exporter
         self._undo = undo
         atexit.register(self.close)
+        close_at_end_of_child(cast("MethodType", self.close), priority=20)
 
     @property
     def path(self) -> Path:

@@ -4,12 +4,14 @@ The handle of an LLM call.
 
 import weakref
 from collections.abc import AsyncIterable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar, overload
 
 from otel_bridge_storage.facts import LLMCallCompleted, LLMCallFailed, LLMCallStarted
 from otel_bridge_storage.readings import Usage
 
+from otel_bridge import arguments
 from otel_bridge.emitter import Emitter
 from otel_bridge.failures import error_message, error_type
 from otel_bridge.handle import Handle
@@ -77,9 +79,9 @@ class CallHandle(Handle):
         """
         self._begin()
         make: type[AsyncRecordedStream] | type[RecordedStream]
-        if hasattr(stream, "__aiter__") or hasattr(stream, "__aenter__"):
+        if _has(stream, "__aiter__", "__aenter__"):
             make = AsyncRecordedStream
-        elif hasattr(stream, "__iter__") or hasattr(stream, "__enter__"):
+        elif _has(stream, "__iter__", "__enter__"):
             make = RecordedStream
         else:
             return self.response(stream)
@@ -119,15 +121,15 @@ class CallHandle(Handle):
         with self._emitter.faults.contained("reading usage"):
             self._known.update(usage_fields(read_usage(usage)))
             told = Usage(
-                input_tokens=input_tokens,
-                output_tokens=output_tokens,
-                cache_read_tokens=cache_read_tokens,
-                cache_write_tokens=cache_write_tokens,
-                cache_write_1h_tokens=cache_write_1h_tokens,
-                reasoning_tokens=reasoning_tokens,
+                input_tokens=arguments.whole(input_tokens),
+                output_tokens=arguments.whole(output_tokens),
+                cache_read_tokens=arguments.whole(cache_read_tokens),
+                cache_write_tokens=arguments.whole(cache_write_tokens),
+                cache_write_1h_tokens=arguments.whole(cache_write_1h_tokens),
+                reasoning_tokens=arguments.whole(reasoning_tokens),
             )
             self._known.update(usage_fields(told))
-            self._learn(Response(cost_usd=cost_usd))
+            self._learn(Response(cost_usd=arguments.real(cost_usd)))
 
     def output(
         self,
@@ -142,8 +144,13 @@ class CallHandle(Handle):
         """
         self._begin()
         self._known["output"] = output
-        reasons = tuple(finish_reasons or ())
-        self._learn(Response(model=model, response_id=response_id, finish_reasons=reasons))
+        self._learn(
+            Response(
+                model=arguments.text(model),
+                response_id=arguments.text(response_id),
+                finish_reasons=arguments.tags(finish_reasons),
+            )
+        )
 
     def note(self, result: object) -> None:
         """
@@ -214,6 +221,12 @@ class CallHandle(Handle):
             run_id=self._started.run_id,
             call_id=self._started.call_id,
             error_type="_OTHER" if raised is None else error_type(raised),
-            error_message=str(error or "") if raised is None else error_message(raised),
+            error_message=arguments.text(error) or "" if raised is None else error_message(raised),
         )
         self._end(fact, error=raised, also=self._completion())
+
+
+def _has(thing: object, *names: str) -> bool:
+    with suppress(Exception):
+        return any(hasattr(thing, name) for name in names)
+    return False

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from typing import Any, TypeVar, cast
 
-from otel_bridge_storage.json_ready import json_text
+from otel_bridge_storage.json_ready import described, json_text
 
 from otel_bridge.failures import Faults
 from otel_bridge.handle import Handle
@@ -26,9 +26,20 @@ def recorded(function: F, start: Start, faults: Faults) -> F:
     Wrap a function so that each call of it is recorded.
 
     Args:
-        function: Plain, async, a generator or an async generator.
+        function: Plain, async, a generator or an async generator; also one of these in a
+            `classmethod` or a `staticmethod`.
         start: Makes the handle of a call of its arguments by name.
+
+    Raises:
+        TypeError: It is none of these.
     """
+    if isinstance(function, classmethod | staticmethod):
+        return cast("F", type(function)(recorded(function.__func__, start, faults)))
+    if not callable(function):
+        raise TypeError(
+            f"only a function can be recorded, not {described(function)}: put the decorator "
+            "above one"
+        )
 
     def handle_of(args: tuple[Any, ...], options: dict[str, Any]) -> Handle:
         arguments: dict[str, Any] = {}
@@ -45,6 +56,13 @@ def name_of(function: Callable[..., Any], name: object) -> str:
     Give the name that was chosen, or the function's own.
     """
     return name if isinstance(name, str) else getattr(function, "__name__", "function")
+
+
+def is_function(thing: object) -> bool:
+    """
+    Whether something is what a decorator without parentheses is given.
+    """
+    return callable(thing) or isinstance(thing, classmethod | staticmethod)
 
 
 def agent_input(arguments: Mapping[str, Any]) -> Any:

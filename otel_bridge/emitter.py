@@ -26,9 +26,12 @@ from otel_bridge.open_spans import (
 )
 from otel_bridge.session import SessionContext
 from otel_bridge.span_forms import (
+    IMPLIED,
     KINDS,
     LATE,
+    RESTATED,
     RUN,
+    STARTED_AT,
     STARTS,
     STATUS,
     Key,
@@ -52,8 +55,9 @@ class Emitter:
     id they carry; the others are events of the run's span. Facts may arrive in any
     order: an end without a start makes a span of its own, and a start that follows it a
     second one with the same id; the span of a run that has not started yet is opened by
-    its first fact and completed by the start; an event of a run that has ended becomes a
-    short span under it. A start or an end that is told twice counts once.
+    its first fact and completed by the start, whose time it carries; an event of a run
+    that has ended becomes a short span under it. A start or an end that is told twice
+    counts once.
 
     A fact that cannot be recorded is counted and logged; nothing is raised.
 
@@ -176,6 +180,8 @@ class Emitter:
         Give a span that was opened by another fact what its start says.
         """
         attributes = span_attributes(fact, content=self.capture_content)
+        if key[0] == RUN and fact.time_ns is not None:
+            attributes[STARTED_AT] = fact.time_ns
         entry.started = True
         entry.span.update_name(span_name(key, attributes))
         entry.span.set_attributes(attributes)
@@ -189,6 +195,8 @@ class Emitter:
         """
         entry = self._open(key, fact, started=True)
         self._spans.end(key, replace(ended, started=True))
+        if key[0] == RUN:
+            entry.span.set_attribute(RESTATED, True)
         if ended.run_status is not None:
             entry.span.set_attribute(STATUS, ended.run_status)
         _close(entry, ended.status, max(entry.start_ns, ended.end_ns))
@@ -211,6 +219,8 @@ class Emitter:
         """
         told = span_attributes(fact, content=self.capture_content) if own else {}
         attributes = {**identity(key), **told}
+        if key[0] == RUN and not started:
+            attributes[IMPLIED] = True
         outer = self._around(key, fact)
         start_ns = fact.time_ns if fact.time_ns is not None else self.clock()
         earlier = self._spans.ended.get(key) if key[0] == RUN else None

@@ -4,7 +4,6 @@ What the handles of runs, LLM calls and tool calls have in common.
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from contextvars import Token
 from types import TracebackType
 from typing import Self
 
@@ -14,7 +13,7 @@ from opentelemetry.trace import get_current_span
 from otel_bridge_storage.facts import Fact
 
 from otel_bridge.emitter import Emitter
-from otel_bridge.scoping import detach_quietly, entered
+from otel_bridge.scoping import Scope, entered
 
 
 class Handle(ABC):
@@ -32,7 +31,7 @@ class Handle(ABC):
         self._begun_ns: int | None = None
         self._inside: Context | None = None
         self._ended = False
-        self._tokens: list[Token[Context]] = []
+        self._scopes: list[Scope] = []
 
     @property
     def trace_id(self) -> str:
@@ -45,7 +44,7 @@ class Handle(ABC):
 
     def __enter__(self) -> Self:
         self._begin(self._emitter.clock())
-        self._tokens.append(otel.attach(self._context()))
+        self._scopes.append(Scope.enter(self._context()))
         return self
 
     def __exit__(
@@ -54,9 +53,9 @@ class Handle(ABC):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._tokens:
-            detach_quietly(self._tokens.pop())
-        if not self._tokens:
+        if self._scopes:
+            self._scopes.pop().leave()
+        if not self._scopes:
             self.conclude(error)
 
     async def __aenter__(self) -> Self:
@@ -106,7 +105,7 @@ class Handle(ABC):
 
     @property
     def _entered(self) -> bool:
-        return bool(self._tokens)
+        return bool(self._scopes)
 
     def _begin(self, time_ns: int | None = None) -> None:
         if self._begun_ns is None:

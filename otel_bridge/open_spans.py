@@ -16,6 +16,7 @@ from opentelemetry.trace import (
 )
 from otel_bridge_storage.facts import RunPaused
 
+from otel_bridge.scoping import without_scope
 from otel_bridge.session import SessionContext, with_session
 from otel_bridge.span_forms import Key
 
@@ -126,9 +127,8 @@ def remembered(context: Context) -> Context:
     """
     Make a context that outlives its span without keeping the span's data alive.
     """
-    return set_span_in_context(
-        NonRecordingSpan(get_current_span(context).get_span_context()), context
-    )
+    span = NonRecordingSpan(get_current_span(context).get_span_context())
+    return without_scope(set_span_in_context(span, context))
 
 
 def current_run_id(context: Context | None = None) -> str | None:

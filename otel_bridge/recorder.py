@@ -2,6 +2,7 @@
 The Recorder: what an agent program calls to have its runs recorded.
 """
 
+import inspect
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +11,9 @@ from typing import Any, TypeVar, overload
 from opentelemetry.trace import Tracer
 from otel_bridge_storage.facts import Fact, RunStarted
 
-from otel_bridge.decorators import agent_input, name_of, recorded
+from otel_bridge.arguments import mapping, text
+from otel_bridge.arguments import tags as tags_of
+from otel_bridge.decorators import agent_input, is_function, name_of, recorded
 from otel_bridge.emitter import Emitter, OnEvent
 from otel_bridge.open_spans import current_run_id
 from otel_bridge.run_actions import RunActions
@@ -81,18 +84,18 @@ class Recorder(RunActions):
         """
         around = current_session() or SessionContext()
         started = RunStarted(
-            run_id=run_id or uuid.uuid4().hex,
-            agent_name=agent_name,
-            agent_id=agent_id,
+            run_id=text(run_id) or uuid.uuid4().hex,
+            agent_name=text(agent_name),
+            agent_id=text(agent_id),
             input=input,
-            session_id=session_id or around.session_id,
-            user_id=user_id or around.user_id,
-            tenant_id=tenant_id,
-            parent_run_id=parent_run_id or current_run_id(),
-            model=model,
-            strategy=strategy,
-            tags=(tags,) if isinstance(tags, str) else tuple(tags or ()) or None,
-            metadata=metadata,
+            session_id=text(session_id) or around.session_id,
+            user_id=text(user_id) or around.user_id,
+            tenant_id=text(tenant_id),
+            parent_run_id=text(parent_run_id) or current_run_id(),
+            model=text(model),
+            strategy=text(strategy),
+            tags=tags_of(tags) or None,
+            metadata=mapping(metadata) or None,
         )
         return RunHandle(self._emitter, started)
 
@@ -135,7 +138,11 @@ class Recorder(RunActions):
         Args:
             name: The agent's name; None for the function's.
             options: Those of `run`.
+
+        Raises:
+            TypeError: What is decorated is no function, or `run` has no such option.
         """
+        inspect.signature(self.run).bind(None, **options)
 
         def decorate(function: F) -> F:
             def start(arguments: Mapping[str, Any]) -> RunHandle:
@@ -144,7 +151,7 @@ class Recorder(RunActions):
 
             return recorded(function, start, self._emitter.faults)
 
-        return decorate(name) if callable(name) else decorate
+        return decorate(name) if is_function(name) else decorate
 
     @overload
     def tool(self, name: F, /) -> F: ...
@@ -158,6 +165,9 @@ class Recorder(RunActions):
 
         Args:
             name: The tool's name; None for the function's.
+
+        Raises:
+            TypeError: What is decorated is no function.
         """
 
         def decorate(function: F) -> F:
@@ -166,7 +176,7 @@ class Recorder(RunActions):
 
             return recorded(function, start, self._emitter.faults)
 
-        return decorate(name) if callable(name) else decorate
+        return decorate(name) if is_function(name) else decorate
 
     def _run(self) -> str:
         return current_run_id() or ""

@@ -10,7 +10,8 @@ import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MethodType
+from typing import Any, cast
 
 from opentelemetry.sdk._logs import ReadWriteLogRecord
 from opentelemetry.sdk.trace import ReadableSpan, Span
@@ -94,6 +95,7 @@ class Recording:
             idle=self._upkeep,
         )
         _survive_forks(self)
+        _finalize(self)
 
     @property
     def path(self) -> Path:
@@ -326,6 +328,26 @@ def _flush_at_end_of_child(recording: Recording) -> None:
 
 
 def _finalize(recording: Recording) -> None:
-    from multiprocessing.util import Finalize
+    close_at_end_of_child(cast("MethodType", recording.close), priority=10)
 
-    Finalize(recording, recording.close, exitpriority=10)
+
+def close_at_end_of_child(close: MethodType, *, priority: int) -> None:
+    """
+    Have something closed when this process ends, if multiprocessing started it: such a
+    process runs no exit handlers.
+
+    Args:
+        close: A bound method of what is to be closed, which is not kept alive for that.
+        priority: What has a higher one is closed earlier.
+    """
+    process, util = map(sys.modules.get, ("multiprocessing.process", "multiprocessing.util"))
+    if process is None or util is None or process.parent_process() is None:
+        return
+    known = weakref.WeakMethod(close)
+
+    def close_known() -> None:
+        method = known()
+        if method is not None:
+            method()
+
+    util.Finalize(close.__self__, close_known, exitpriority=priority)

@@ -19,6 +19,7 @@ from otel_bridge_storage.facts import (
     UserStepCommitted,
 )
 
+from otel_bridge.arguments import real, text, whole
 from otel_bridge.call_handle import CallHandle
 from otel_bridge.emitter import Emitter
 from otel_bridge.span_forms import LocalId
@@ -67,17 +68,17 @@ class RunActions(ABC):
         """
         started = LLMCallStarted(
             run_id=self._run(),
-            call_id=call_id or _local_id(),
-            operation=operation,
-            model=model,
-            provider=provider,
+            call_id=text(call_id) or _local_id(),
+            operation=text(operation) or "chat",
+            model=text(model),
+            provider=text(provider),
             input=input,
             system_instructions=system,
             tools=tools,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            stream=stream,
-            iteration=iteration,
+            temperature=real(temperature),
+            max_tokens=whole(max_tokens),
+            stream=stream if isinstance(stream, bool) else None,
+            iteration=whole(iteration),
         )
         return CallHandle(self._emitter, started)
 
@@ -101,11 +102,11 @@ class RunActions(ABC):
         """
         started = ToolStepStarted(
             run_id=self._run(),
-            tool_call_id=call_id or _local_id(),
-            tool_name=name,
+            tool_call_id=text(call_id) or _local_id(),
+            tool_name=text(name),
             arguments=arguments,
-            target=target,
-            iteration=iteration,
+            target=text(target),
+            iteration=whole(iteration),
         )
         return ToolHandle(self._emitter, started)
 
@@ -131,7 +132,9 @@ class RunActions(ABC):
         Returns:
             The step's id.
         """
-        step_id = step_id or uuid.uuid4().hex
+        step_id = text(step_id) or uuid.uuid4().hex
+        call_id, role = text(call_id), text(role) or ""
+        iteration = whole(iteration)
         run_id = self._run()
         fact: Fact
         if role == "user":
@@ -151,7 +154,7 @@ class RunActions(ABC):
                 run_id=run_id,
                 iteration=iteration,
                 tool_call_id=call_id or _local_id(),
-                tool_name=tool_name,
+                tool_name=text(tool_name),
                 result=content,
             )
         else:
@@ -171,7 +174,9 @@ class RunActions(ABC):
             source: Which part decided.
         """
         self._emitter.emit(
-            TerminationDecided(run_id=self._run(), reason=reason, phase=phase, source=source)
+            TerminationDecided(
+                run_id=self._run(), reason=text(reason), phase=text(phase), source=text(source)
+            )
         )
 
     def pause(
@@ -194,13 +199,13 @@ class RunActions(ABC):
         Returns:
             The pause's id.
         """
-        pause_id = pause_id or uuid.uuid4().hex
+        pause_id = text(pause_id) or uuid.uuid4().hex
         self._emitter.emit(
             RunPaused(
                 run_id=self._run(),
                 pause_id=pause_id,
-                reason=reason,
-                message=message,
+                reason=text(reason),
+                message=text(message),
                 pending_tool_calls=pending_tool_calls,
             )
         )
@@ -226,9 +231,9 @@ class RunActions(ABC):
         self._emitter.emit(
             RunResumed(
                 run_id=run_id,
-                pause_id=pause_id or (pause.pause_id if pause else None),
+                pause_id=text(pause_id) or (pause.pause_id if pause else None),
                 submitted_results=submitted_results,
-                user_input=user_input,
+                user_input=text(user_input),
             )
         )
 
@@ -240,7 +245,7 @@ class RunActions(ABC):
             name: A namespaced name such as `acme.guardrail.blocked`.
             data: Anything; what JSON cannot hold is recorded as its `repr`.
         """
-        self._emitter.emit(CustomFact(run_id=self._run(), name=name, data=data))
+        self._emitter.emit(CustomFact(run_id=self._run(), name=text(name) or "custom", data=data))
 
 
 def _local_id() -> LocalId:

@@ -7,6 +7,7 @@ from typing import Any
 
 from otel_bridge_storage.facts import Fact, RunCancelled, RunFailed, RunFinished, RunStarted
 
+from otel_bridge.arguments import text
 from otel_bridge.emitter import Emitter
 from otel_bridge.failures import error_message, error_type
 from otel_bridge.handle import Handle
@@ -44,14 +45,14 @@ class RunHandle(Handle, RunActions):
             termination_reason: Such as `completed` or `max_steps`.
         """
         self._settle(
-            RunFinished(run_id=self.id, output=output, termination_reason=termination_reason)
+            RunFinished(run_id=self.id, output=output, termination_reason=text(termination_reason))
         )
 
     def cancel(self, reason: str | None = None) -> None:
         """
         Tell that the run was stopped from outside.
         """
-        self._settle(RunCancelled(run_id=self.id, reason=reason))
+        self._settle(RunCancelled(run_id=self.id, reason=text(reason)))
 
     def fail(
         self,
@@ -68,8 +69,8 @@ class RunHandle(Handle, RunActions):
         self._settle(
             replace(
                 failed,
-                error_type=error_type or failed.error_type,
-                termination_reason=termination_reason,
+                error_type=text(error_type) or failed.error_type,
+                termination_reason=text(termination_reason),
             ),
             raised,
         )
@@ -119,5 +120,5 @@ def _failure(run_id: str, error: BaseException | str | None) -> RunFailed:
     return RunFailed(
         run_id=run_id,
         error_type="_OTHER",
-        error_message=None if error is None else str(error),
+        error_message=text(error),
     )

@@ -4,7 +4,6 @@ Sessions: who a stretch of a program works for, marked on every span made inside
 
 import json
 from collections.abc import Iterable, Mapping
-from contextvars import Token
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -12,9 +11,10 @@ from typing import Any, Self
 from opentelemetry import context as otel
 from opentelemetry.context import Context
 from opentelemetry.trace import Span
-from otel_bridge_storage.json_ready import json_ready, json_text
+from otel_bridge_storage.json_ready import json_text
 
-from otel_bridge.scoping import detach_quietly
+from otel_bridge import arguments
+from otel_bridge.scoping import Scope
 
 _KEY = otel.create_key("otel-bridge-session")
 
@@ -69,15 +69,15 @@ class Session:
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
         self._said = SessionContext(
-            session_id=_text(session_id),
-            user_id=_text(user_id),
-            tags=_tags(tags),
-            metadata=json_ready(metadata) if isinstance(metadata, Mapping) else {},
+            session_id=arguments.text(session_id),
+            user_id=arguments.text(user_id),
+            tags=arguments.tags(tags),
+            metadata=arguments.mapping(metadata),
         )
-        self._tokens: list[Token[Context]] = []
+        self._scopes: list[Scope] = []
 
     def __enter__(self) -> Self:
-        self._tokens.append(otel.attach(with_session(self._said)))
+        self._scopes.append(Scope.enter(with_session(self._said)))
         return self
 
     def __exit__(
@@ -86,8 +86,8 @@ class Session:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._tokens:
-            detach_quietly(self._tokens.pop())
+        if self._scopes:
+            self._scopes.pop().leave()
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -153,21 +153,11 @@ def mark(span: Span, context: Context | None = None) -> None:
     if said.user_id is not None:
         marks[USER_ID] = has.get(USER_ID, said.user_id)
     if said.tags:
-        marks[TAGS] = list(dict.fromkeys((*said.tags, *_tags(has.get(TAGS)))))
+        marks[TAGS] = list(dict.fromkeys((*said.tags, *arguments.tags(has.get(TAGS)))))
     if said.metadata:
         marks[METADATA] = json_text({**said.metadata, **_map(has.get(METADATA))})
     if marks:
         span.set_attributes(marks)
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _tags(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(str(tag) for tag in value) if isinstance(value, Iterable) else ()
 
 
 def _map(text: object) -> Mapping[str, Any]:

@@ -33,6 +33,9 @@ RUN, LLM, TOOL = "run", "llm", "tool"
 STARTS = (RunStarted, LLMCallStarted, ToolStepStarted)
 RUN_ID = "otel_bridge.run.id"
 STATUS = "otel_bridge.run.status"
+IMPLIED = "otel_bridge.run.implied"
+STARTED_AT = "otel_bridge.run.started_at_ns"
+RESTATED = "otel_bridge.run.restated"
 LATE = "otel_bridge.late_fact"
 KINDS = {RUN: SpanKind.INTERNAL, LLM: SpanKind.CLIENT, TOOL: SpanKind.INTERNAL}
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from otel_bridge_storage.facts import ToolStepCommitted, ToolStepStarted
 
+from otel_bridge.arguments import text
 from otel_bridge.emitter import Emitter
 from otel_bridge.failures import error_message, error_type
 from otel_bridge.handle import Handle
@@ -93,7 +94,7 @@ class ToolHandle(Handle):
             self._end(failed, error=problem)
         elif problem is not None:
             self._end(
-                replace(committed, is_error=True, error_type="_OTHER", error_message=str(problem))
+                replace(committed, is_error=True, error_type="_OTHER", error_message=text(problem))
             )
         else:
             self._end(committed)

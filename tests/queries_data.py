@@ -120,6 +120,7 @@ class Recorded:
             "counted": 1,
             "dialect": "semconv",
             "precedence": 1,
+            "scope": 1,
             "operation": "chat",
             "start_ns": start,
             "end_ns": start + 100 * MS,
@@ -163,6 +164,7 @@ class Recorded:
             "is_error": 0,
             "hidden": 0,
             "rolled_back": 0,
+            "committed": 1,
         }
         self._insert(schema.steps, row | values)
 

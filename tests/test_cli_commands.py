@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import run_store_data
 from otel_bridge_storage.database import Database
 from otel_bridge_storage.ingest import Ingestor
+from otel_bridge_storage.liveness import Writer
 from otel_bridge_storage.records import ResourceRecord, SpanRecord
 from otel_bridge_storage.rows import RunSummary
 from rich.cells import cell_len
@@ -231,7 +233,7 @@ def test_import_names_at_most_twenty_rejected_records(cli: Cli, tmp_path: Path) 
     ended = cli("import", tmp_path / "spans.json", "--db", tmp_path / "a.db")
     assert ended.code == 0
     assert ended.out.startswith("stored 1 spans")
-    assert "30 rejected" in ended.out
+    assert "30 rejected and not stored" in ended.out
     assert len(ended.err.splitlines()) == 21
     assert ended.err.splitlines()[-1] == "and 10 more of this kind"
 
@@ -402,6 +404,78 @@ def test_run_in_rows_is_one_line_for_each_thing(cli: Cli, nested: Path, form: st
         assert len(ended.out.splitlines()) == 2 + 5
 
 
+def test_run_shows_every_fact(cli: Cli, tmp_path: Path) -> None:
+    """
+    What people, hooks and the runtime did is in the tree in time order, and a step says
+    what the model no longer sees of it.
+    """
+    facts = [
+        run_store_data.fact("step.user", 1, step_id="u", content="hello"),
+        run_store_data.fact("step.user", 2, step_id="w", content="gone"),
+        run_store_data.fact("approval.requested", 3, tool_name="pay", reason="dear"),
+        run_store_data.fact(
+            "approval.decided", 4, tool_name="pay", decision="approved", decided_by="ada"
+        ),
+        run_store_data.fact("compaction.applied", 5, before_tokens=9000, after_tokens=800),
+        run_store_data.fact("compaction.failed", 6, attempt=1, error_type="Full"),
+        run_store_data.fact("retrospect.applied", 7, feedback="be brief"),
+        run_store_data.fact("hook.failed", 8, phase="end", handler="h", error_message="oops"),
+        run_store_data.fact("acme.blocked", 9, rule="r1"),
+        run_store_data.fact("pii.mapped", 10, mapping={"<N1>": "Ada"}),
+        run_store_data.fact("steps.hidden", 11, step_ids=["u"], reason="old"),
+        run_store_data.fact("run.rolled_back", 12, step_ids=["w"]),
+        run_store_data.fact("step.condensed", 13, step_id="u", content="hi"),
+        run_store_data.fact("termination.decided", 14, reason="max_steps", source="guard"),
+    ]
+    db = run_store_data.write(
+        tmp_path / "facts.db", run_store_data.run("01", "r-1", 0, 20, facts=facts)
+    )
+    tree = cli("run", "r-1", "--db", db).out
+    expected = [
+        "user [hidden, condensed]: hello",
+        "user [rolled back]: gone",
+        "approval requested: pay, dear",
+        "approval decided: approved, pay, by ada",
+        "compaction applied: from 9,000 tokens, to 800 tokens",
+        "compaction failed: attempt 1",
+        "! Full",
+        "retrospect applied: be brief",
+        "hook failed: end, h",
+        "! oops",
+        "acme.blocked: rule=r1",
+        "personal data replaced: 1 placeholder",
+        "steps hidden: 1 step, old",
+        "rolled back: 1 step",
+        "step condensed: u, hi",
+        "termination decided: max_steps, by guard",
+    ]
+    places = [tree.find(line) for line in expected]
+    assert -1 not in places, [expected[at] for at, place in enumerate(places) if place == -1]
+    assert places == sorted(places)
+    assert "Ada" not in tree
+    rows = cli("run", "r-1", "--db", db, "-f", "csv").out
+    assert "event,approval.requested" in rows
+
+
+def test_an_interrupted_run_says_so(cli: Cli, tmp_path: Path) -> None:
+    """
+    The header and the open calls of a run whose program died say interrupted.
+    """
+    db = tmp_path / "open.db"
+    with run_store_data.writing(db, Writer.here()) as ingestor:
+        ingestor.apply(
+            [
+                run_store_data.run("01", "r-1", 0, None),
+                run_store_data.call("02", 1, None, parent="01", model="m", provider="p"),
+            ]
+        )
+        ingestor.leave()
+    tree = cli("run", "r-1", "--db", db).out
+    assert re.search(r"UTC, interrupted, last heard of \d{4}", tree)
+    assert "took interrupted" not in tree
+    assert re.search(r"chat m +interrupted", tree)
+
+
 def test_what_still_runs_is_marked(cli: Cli, tmp_path: Path) -> None:
     """
     A run and a call without an end are shown with the word that says so.
@@ -415,6 +489,97 @@ def test_what_still_runs_is_marked(cli: Cli, tmp_path: Path) -> None:
     assert re.search(r"chat gpt-4o +running", tree)
     assert "planner – running" in tree
     assert re.search(r"chat gpt-4o .* running +–? *█", cli("trace", TRACE, "--db", db).out)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["--since", "0001-01-01"], 1),
+        (["--until", "9999-12-31"], 1),
+        (["--since", "2500-01-01"], 0),
+    ],
+)
+def test_far_times_are_times(cli: Cli, tmp_path: Path, words: list[str], found: int) -> None:
+    """
+    A time that no database could hold bounds the list like any other.
+    """
+    db = _store(tmp_path / "one.db", [_agent(1, None, "planner")])
+    ended = cli("runs", "--db", db, "-f", "json", *words)
+    assert (ended.code, len(ended.json)) == (0, found)
+    assert cli("cost", "--db", db, *words).code == 0
+
+
+def test_a_wrong_cursor_is_told_in_words_of_the_command_line(cli: Cli, samples: Path) -> None:
+    """
+    The error names no function of the library.
+    """
+    said = cli("runs", "--cursor", "x", "--db", samples).err
+    assert "is not a cursor" in said
+    assert "cursor_after" not in said
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("hour", "2026-04-01T05:00+05:45"),
+        ("day", "2026-04-01"),
+        ("week", "2026-W14"),
+        ("month", "2026-04"),
+    ],
+)
+def test_calendar_keys_name_the_local_period(
+    cli: Cli, tmp_path: Path, key: str, name: str
+) -> None:
+    """
+    A period is that of the time zone asked for, in the same words in every form.
+    """
+    spans = [_agent(1, None, "planner"), _chat(2, 1, "gpt-4o")]
+    db = _store(tmp_path / "one.db", spans)
+    words = ["cost", "--by", key, "--timezone", "Asia/Kathmandu", "--db", db]
+    assert cli(*words, "-f", "json").json[0][key] == name
+    assert cli(*words, "-f", "csv").out.splitlines()[1].startswith(f"{name},")
+    assert cli(*words).out.splitlines()[1].startswith(f"{name} ")
+    local = cli("cost", "--by", "day", "--db", db, "-f", "json").json
+    assert local[0]["day"] == "2026-03-31"
+
+
+@pytest.mark.parametrize("columns", [40, 50, 60, 80, 100, 120])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["cost", "--by", "agent_name,model,session_id,day"],
+        ["cost", "--by", "run,hour"],
+        ["tokens", "--by", "agent,month"],
+        ["tools"],
+        ["runs"],
+        ["sql", "SELECT name, 123456789012 AS n, started_at FROM spans"],
+    ],
+)
+def test_figures_are_whole_or_left_out_by_name(
+    cli: Cli, samples: Path, words: list[str], columns: int
+) -> None:
+    """
+    In a narrow terminal each figure is the one of a wide terminal or its column is named.
+    """
+    wide = cli(*words, "--db", samples, columns=400)
+    narrow = cli(*words, "--db", samples, columns=columns)
+    assert "not shown" not in wide.err
+    assert max(map(cell_len, narrow.out.splitlines())) <= columns
+    figures = r"\$[\d.,]+|\d{4}-\d\d(?:-\d\d)?|(?<=\s)[\d,]+(?=\s|$)"
+    whole = set(re.findall(figures, wide.out))
+    assert set(re.findall(figures, narrow.out)) <= whole
+    headers = wide.out.splitlines()[0].split()
+    if set(headers) - set(narrow.out.splitlines()[0].split()):
+        assert re.search(r"\d+ of \d+ columns are not shown \(.+\)", narrow.err)
+
+
+def test_unpriced_and_failed_calls_are_the_last_to_go(cli: Cli, nested: Path) -> None:
+    """
+    Where cost is grouped by much, what makes the cost uncertain is still shown.
+    """
+    keys = "agent_name,model,session_id,day"
+    header = cli("cost", "--by", keys, "--db", nested, columns=80).out.splitlines()[0].split()
+    assert header == [*keys.split(","), "cost", "unpriced", "errors"]
 
 
 def test_runs_can_be_paged(cli: Cli, samples: Path) -> None:
@@ -567,6 +732,8 @@ def test_a_wide_query_says_how_much_of_it_is_shown(cli: Cli, nested: Path) -> No
         ["nonsense"],
         ["runs", "--limit", "0"],
         ["runs", "--since", "yesterday"],
+        ["runs", "--cursor", "x"],
+        ["cost", "--limit", "0"],
         ["runs", "--format", "xml"],
         ["runs", "--status", "happy"],
         ["cost", "--by", "colour"],

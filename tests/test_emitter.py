@@ -55,6 +55,7 @@ RESULT = facts.ToolStepCommitted(
     run_id="r", tool_call_id="t", tool_name="search", result={"hits": 2}, time_ns=50
 )
 PAUSED = facts.RunPaused(run_id="r", reason="approval", fact_id="f", time_ns=60)
+HOW_TOLD = ("otel_bridge.run.implied", "otel_bridge.run.started_at_ns", "otel_bridge.run.restated")
 STORY = (STARTED, CALL, ANSWER, TOOL, RESULT, PAUSED, FINISHED)
 
 
@@ -135,7 +136,8 @@ def summary(spans: Spans) -> dict[str, Any]:
         if found.get("gen_ai.operation.name") is None:
             continue
         key = str(found["gen_ai.operation.name"])
-        merged.setdefault(key, {}).update(found)
+        told = {name: value for name, value in found.items() if name not in HOW_TOLD}
+        merged.setdefault(key, {}).update(told)
     events = [event.name for span in spans.ended for event in span.events]
     return {"spans": merged, "events": events}
 
@@ -169,6 +171,8 @@ def test_facts_before_the_start_open_the_run(spans: Spans, emitter: Emitter) -> 
     assert parent_of(spans.only("chat m")) == id_of(run)
     assert len(spans.ended) == 2
     assert run.start_time == 20
+    assert attributes(run)["otel_bridge.run.implied"] is True
+    assert attributes(run)["otel_bridge.run.started_at_ns"] == 10
 
 
 def test_end_without_start_is_a_span(spans: Spans, emitter: Emitter) -> None:
@@ -213,6 +217,8 @@ def test_late_start_of_a_run_keeps_its_status(spans: Spans, emitter: Emitter) ->
     assert attributes(second)["otel_bridge.run.status"] == "cancelled"
     assert attributes(second)["otel_bridge.run.id"] == "r"
     assert second.links[0].context.span_id == id_of(first)
+    assert attributes(first)["otel_bridge.run.implied"] is True
+    assert attributes(second)["otel_bridge.run.restated"] is True
 
 
 def test_what_is_told_twice_counts_once(spans: Spans, emitter: Emitter) -> None:

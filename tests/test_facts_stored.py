@@ -242,6 +242,47 @@ def test_facts_in_any_order_give_the_same_run(seed: int, tmp_path: Path) -> None
     assert sorted(set(kinds)) == sorted(set(wanted))
 
 
+PLAIN = ("run.started", "llm_call.started", "llm_call.completed", "tool.started",
+         "tool.committed", "run.finished")  # fmt: skip
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_a_run_told_in_any_order_has_one_start_and_one_end(
+    order: Sequence[int], tmp_path: Path
+) -> None:
+    """
+    Whichever of a run's start and end, its call and its tool come first, the run begins
+    when its start says, ends when its end says, and the log has each of them once.
+    """
+    told = Told()
+    start, call = told(facts.RunStarted, input="plan"), told(facts.LLMCallStarted, call_id="c")
+    answer, tool = (
+        told(facts.LLMCallCompleted, call_id="c"),
+        told(facts.ToolStepStarted, tool_call_id="t", tool_name="x"),
+    )
+    done, end = told(facts.ToolStepCommitted, tool_call_id="t"), told(facts.RunFinished)
+    parts = ([start], [end], [answer, call], [done, tool])
+    record(tmp_path / "runs.db", [fact for index in order for fact in parts[index]])
+    run: RunDetail = ask(tmp_path / "runs.db", "get_run", RUN)
+    assert run.started_at.microsecond == 1000
+    assert (run.status, run.duration_ms) == ("success", 5.0)
+    events: list[StoredEvent] = ask(tmp_path / "runs.db", "get_events", RUN)
+    found = sorted((e.time_ns - NOON) // MS for e in events)
+    assert found == [1, 2, 3, 4, 5, 6]
+    assert tuple(e.event_type for e in sorted(events, key=lambda e: e.time_ns)) == PLAIN
+
+
+def test_a_run_whose_start_is_not_told_has_none_in_its_log(tmp_path: Path) -> None:
+    """
+    A run that other facts imply is there from the first of them, but has not started.
+    """
+    told = Told()
+    record(tmp_path / "runs.db", [told(facts.StepsHidden), told(facts.RunFinished)])
+    events: list[StoredEvent] = ask(tmp_path / "runs.db", "get_events", RUN)
+    assert [event.event_type for event in events] == ["steps.hidden", "run.finished"]
+    assert ask(tmp_path / "runs.db", "get_run", RUN).duration_ms == 1.0
+
+
 def test_an_unknown_kind_from_a_newer_version_is_kept_and_shown(path: Path) -> None:
     """
     A kind that this version does not know is an event like others, and a custom fact.

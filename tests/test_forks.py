@@ -2,11 +2,14 @@
 Forks and program ends of every kind keep what was recorded, once.
 """
 
+import multiprocessing
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from recording_data import is_whole, names, recorded, rows, run_program, value
+from recording_data import environment, is_whole, names, recorded, rows, run_program, value
 
 SETUP = """
 import asyncio, os, signal, sys, threading
@@ -109,6 +112,32 @@ for child in children:
 """
 )
 
+CHILD_OF_ITS_OWN = """
+import multiprocessing, sys
+from opentelemetry.sdk.trace import TracerProvider
+from otel_bridge import install
+from otel_bridge.processor import RunLogSpanProcessor
+
+def installed(path):
+    bridge = install(path)
+    with bridge.run("installed"):
+        pass
+    bridge.run("open").__enter__()
+
+def bare(path):
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(RunLogSpanProcessor(path))
+    provider.get_tracer("test").start_span("bare").end()
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[2])
+    for work in (installed, bare):
+        child = context.Process(target=work, args=(sys.argv[1],))
+        child.start()
+        child.join()
+        assert child.exitcode == 0
+"""
+
 OPEN_ACROSS = (
     SETUP
     + """
@@ -202,6 +231,29 @@ def test_children_of_multiprocessing_keep_what_they_recorded(tmp_path: Path) -> 
     children = {f"child{n}": 20 for n in range(3)}
     assert names(path) == expected(before=3, parent=20, **children)
     assert is_whole(path)
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_children_of_multiprocessing_that_record_by_themselves(
+    tmp_path: Path, method: str
+) -> None:
+    """
+    A child that sets up recording itself leaves its spans written and its writer closed,
+    however it was started.
+    """
+    path, program = tmp_path / "runs.db", tmp_path / "program.py"
+    program.write_text(CHILD_OF_ITS_OWN, encoding="utf-8")
+    child = subprocess.run(
+        [sys.executable, program, path, method],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (child.returncode, child.stderr) == (0, "")
+    assert names(path) == ["bare", "invoke_agent installed"]
+    assert value(path, "SELECT count(*) FROM writers WHERE closed_ns IS NULL") == 0
 
 
 @needs_fork

@@ -3,6 +3,7 @@ Telemetry in files and folders.
 """
 
 import gzip
+import re
 import shutil
 from pathlib import Path
 
@@ -115,6 +116,32 @@ def test_a_named_file_that_cannot_be_read_is_a_problem(
     assert message in bad.problem
     assert "\n" not in bad.problem
     assert len(good.spans) == 5
+
+
+@pytest.mark.parametrize(
+    "content", [b"null", b"3", b"\x12\x34 noise", '{"resourceSpans": []}'.encode("utf-16")]
+)
+@pytest.mark.parametrize("name", ["a.json", "a.JSONL", "a.json.gz"])
+def test_what_is_called_json_is_told_as_json(tmp_path: Path, name: str, content: bytes) -> None:
+    """
+    Of a file whose name says JSON the problem never speaks of protobuf.
+    """
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    (found,) = read_telemetry([path])
+    assert found.problem is not None
+    assert re.search("OTLP JSON|it is JSON .*not OTLP", found.problem)
+    assert "wire" not in found.problem
+    assert "protobuf" not in found.problem
+
+
+def test_protobuf_called_json_is_read(tmp_path: Path) -> None:
+    """
+    A misleading ending does not keep telemetry out.
+    """
+    shutil.copy(TRACES, tmp_path / "traces.json")
+    (found,) = read_telemetry([tmp_path])
+    assert (len(found.spans), found.problem) == (5, None)
 
 
 def test_a_missing_file_is_a_problem(tmp_path: Path) -> None:

@@ -163,6 +163,11 @@ def _sum(numbers: list[int]) -> int | None:
 
 
 def _by_key(rows: list[tuple[Any, ...]], keys: int) -> dict[Any, Any]:
-    found = {row[:keys]: row[keys:] for row in rows}
+    found = {tuple(map(_in_utc, row[:keys])): row[keys:] for row in rows}
     assert len(found) == len(rows)
     return found
+
+
+def _in_utc(key: Any) -> Any:
+    # Moments of different zones are never equal where the clock was set back.
+    return key.astimezone(UTC) if isinstance(key, datetime) else key

@@ -196,3 +196,12 @@ def test_the_text_of_a_message_is_its_text_parts() -> None:
     told = [{"type": "tool_call_response", "id": "1", "response": {"ok": True}}]
     assert message_text(json.dumps({"role": "user", "parts": said})) == "ab"
     assert message_text(json.dumps({"role": "tool", "parts": told})) == '{"ok": true}'
+
+
+@pytest.mark.parametrize("status", ["zz", ["error", "zz"], 7])
+def test_a_status_that_no_run_has_is_refused(path: Path, status: Any) -> None:
+    """
+    A misspelt status is an error, as it is for the run store, and not an empty list.
+    """
+    with Queries(path) as queries, pytest.raises(QueryError, match="status"):
+        queries.run_views(status=status)

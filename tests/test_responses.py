@@ -559,6 +559,35 @@ def test_openai_client(spans: Spans, recorder: Recorder, gpt: openai.OpenAI) -> 
     check(spans, CHAT_USAGE, CHAT_OUTPUT)
 
 
+def test_raw_responses_are_read(
+    recorder: Recorder, gpt: openai.OpenAI, claude: anthropic.Anthropic
+) -> None:
+    """
+    What `with_raw_response` gives is recorded by its body and handed on unchanged.
+    """
+    told = Spans()
+    with Recorder(told.tracer).llm_call(model="asked") as call:
+        got = gpt.chat.completions.with_raw_response.create(model="asked", messages=ASKED)
+        assert call.response(got) is got
+    check(told, CHAT_USAGE, CHAT_OUTPUT)
+    assert got.parse().id == CHAT["id"]
+    told = Spans()
+    with Recorder(told.tracer).llm_call(model="asked") as call:
+        raw: Any = claude.messages.with_raw_response
+        call.response(raw.create(model="asked", max_tokens=9, messages=ASKED))
+    check(told, MESSAGE_USAGE, MESSAGE_OUTPUT)
+
+
+def test_raw_streams_are_left_to_the_caller(recorder: Recorder, gpt: openai.OpenAI) -> None:
+    """
+    A raw response whose body has yet to be streamed is not read.
+    """
+    raw: Any = gpt.chat.completions.with_raw_response
+    with recorder.llm_call(model="asked") as call:
+        got = call.response(raw.create(model="asked", messages=ASKED, stream=True))
+    assert len(list(got.parse())) == len(CHAT_CHUNKS)
+
+
 def test_openai_stream(spans: Spans, recorder: Recorder, gpt: openai.OpenAI) -> None:
     """
     Every chunk of the real client's stream passes through; the call ends with it, also

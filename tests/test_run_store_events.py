@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from otel_bridge_storage.errors import QueryError
 from otel_bridge_storage.records import EventRecord, SpanEvent
 from otel_bridge_storage.run_store import RunStore
 from run_store_data import (
@@ -204,7 +205,8 @@ async def test_events_are_chosen_by_kind_and_place(tmp_path: Path) -> None:
         assert await places(after_sequence_index=middle) == everything[5:]
         assert await places(before=middle) == everything[:4]
         assert await places(after_sequence_index=everything[1], limit=2) == everything[2:4]
-        assert await places(limit=0) == everything[:1]
+        with pytest.raises(QueryError, match="limit=0"):
+            await places(limit=0)
         assert await places(limit=10**30, after_sequence_index=-(10**30)) == everything
         assert await places(event_types=[]) == []
         assert await places(event_types="run.started") == everything[:1]

@@ -2,8 +2,8 @@
 Lists and counts of runs: filters, order, pages, times and interrupted runs.
 """
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from otel_bridge_storage.errors import QueryError
 from otel_bridge_storage.liveness import Writer
 from otel_bridge_storage.run_store import RunStore
 from otel_bridge_storage.schema import runs
-from run_store_data import call, run, when, write, writing
+from run_store_data import call, run, tool, when, write, writing
 from sqlalchemy import update
 
 
@@ -106,6 +106,13 @@ async def test_any_offset_from_utc_is_right(store: RunStore, hours: float) -> No
     [
         ({"status": "done"}, "'done'.*running, paused, success, error, cancelled, interrupted"),
         ({"status": ["error", 7]}, "'7'"),
+        ({"status": 7}, "status=7"),
+        ({"status": [["error"]]}, "no run has status"),
+        ({"started_after": "2026-11-21"}, "started_after='2026-11-21' is not a moment"),
+        ({"started_before": date(2026, 11, 21)}, "started_before=.* is not a moment"),
+        ({"agent_name": ["helper"]}, "agent_name=.'helper'. is not a text"),
+        ({"tag": 3}, "tag=3 is not a text"),
+        ({"metadata_filter": ["thread"]}, "metadata_filter"),
         ({"started_after": datetime(2026, 3, 1)}, "started_after=2026-03-01T00:00:00 has no time"),  # noqa: DTZ001
         ({"started_before": datetime(2026, 3, 1)}, "started_before"),  # noqa: DTZ001
     ],
@@ -135,14 +142,64 @@ async def test_what_is_no_cursor_is_refused(store: RunStore, cursor: str) -> Non
 
 async def test_limit_and_offset_are_brought_into_range(store: RunStore) -> None:
     """
-    A limit below one is one, a huge one is what there is, an offset below zero is zero.
+    A huge limit is what there is, none is all, an offset below zero is zero.
     """
-    assert len(await store.list_runs(limit=0)) == 1
-    assert len(await store.list_runs(limit=-5)) == 1
+    assert len(await store.list_runs(limit=None)) == 3
     assert len(await store.list_runs(limit=10**30)) == 3
     assert [each.run_id for each in await store.list_runs(limit=1, offset=1)] == ["run-2"]
     assert len(await store.list_runs(offset=-3)) == 3
     assert await store.list_runs(offset=10**30) == []
+
+
+@pytest.mark.parametrize("limit", [0, -5, "3", True, 1.0])
+async def test_what_is_no_limit_is_refused(store: RunStore, limit: Any) -> None:
+    """
+    Every list refuses a limit that is not a whole number from 1 on.
+    """
+    with pytest.raises(QueryError, match="limit="):
+        await store.list_runs(limit=limit)
+    with pytest.raises(QueryError, match="limit="):
+        await store.get_llm_calls("run-1", limit=limit)
+    with pytest.raises(QueryError, match="limit="):
+        await store.get_log(limit=limit)
+
+
+@pytest.mark.parametrize(
+    "zone", [UTC, timezone(timedelta(hours=14)), timezone(-timedelta(hours=9))]
+)
+async def test_moments_beyond_the_database_are_its_ends(store: RunStore, zone: timezone) -> None:
+    """
+    The first and the last datetime there are bound lists and counts like any other.
+    """
+    first, last = datetime.min.replace(tzinfo=zone), datetime.max.replace(tzinfo=zone)
+    assert len(await store.list_runs(started_after=first, started_before=last)) == 3
+    assert await store.count_runs(started_after=last) == 0
+    assert await store.count_runs(started_before=first) == 0
+    assert await store.count_runs(started_before=datetime(2500, 1, 1, tzinfo=zone)) == 3
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: store.get_run(None),
+        lambda store: store.get_llm_calls(7),
+        lambda store: store.get_tool_invocations(b"run-1"),
+        lambda store: store.get_traces(None),
+        lambda store: store.get_events(None),
+        lambda store: store.get_pauses(["run-1"]),
+        lambda store: store.get_spans(None),
+        lambda store: store.get_logs(None),
+        lambda store: store.resolve_run_id(None),
+    ],
+)
+async def test_an_id_that_is_no_text_is_refused(
+    store: RunStore, ask: Callable[[Any], Awaitable[Any]]
+) -> None:
+    """
+    An id of another type raises an error of this library that says so.
+    """
+    with pytest.raises(QueryError, match="is not a text"):
+        await ask(store)
 
 
 async def test_a_run_says_all_that_can_be_filtered_by(store: RunStore) -> None:
@@ -226,6 +283,33 @@ async def test_an_open_run_of_a_dead_writer_is_interrupted(tmp_path: Path) -> No
                     alive = runs.c.run_id == "alive"
                     connection.execute(update(runs).where(alive).values(writer_id=None))
                 assert await store.count_runs(status="running") == 1
+
+
+async def test_what_an_interrupted_run_left_open_is_interrupted(tmp_path: Path) -> None:
+    """
+    Open calls and tools run while the writer of their run lives, and are interrupted from
+    then on; what had ended stays as it was.
+    """
+    path = tmp_path / "runs.db"
+    with writing(path, Writer.here()) as ingestor:
+        ingestor.apply(
+            [
+                run("01", "r", 0, None),
+                call("02", 1, None, parent="01", model="m", provider="p"),
+                call("03", 2, 3, parent="01", model="m", provider="p"),
+                tool("04", 4, None, parent="01", tool_name="search"),
+            ]
+        )
+        async with RunStore.from_url(path) as opened:
+
+            async def stand() -> list[str]:
+                calls = [each.status for each in await opened.get_llm_calls("r")]
+                return calls + [each.status for each in await opened.get_tool_invocations("r")]
+
+            assert await stand() == ["running", "ok", "running"]
+            ingestor.leave()
+            assert await stand() == ["interrupted", "ok", "interrupted"]
+            assert (await opened.get_tool_invocations("r"))[0].success is None
 
 
 async def test_an_open_run_of_no_writer_is_running(tmp_path: Path) -> None:

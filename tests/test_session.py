@@ -112,3 +112,19 @@ def test_odd_arguments_do_no_harm() -> None:
     assert found["session.id"] == "7"
     assert found["otel_bridge.tags"] == ("one",)
     assert json.loads(found["otel_bridge.metadata"]) == {"o": "<class 'object'>"}
+
+
+def test_sessions_left_out_of_order_leave_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Sessions left in the order they were entered leave none behind.
+    """
+    first, second = session("s-1"), session("s-2")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    inner = current_session()
+    assert inner is not None
+    assert inner.session_id == "s-2"
+    second.__exit__(None, None, None)
+    assert current_session() is None
+    assert caplog.text == ""

@@ -12,6 +12,7 @@ from rich.cells import cell_len, set_cell_size
 from otel_bridge.cli.texts import text
 
 GAP = 2
+_FLOOR = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,7 @@ class Column:
     Attributes:
         key: The field's name in the row.
         show: Turns the field's value into text.
-        rank: Columns of the highest rank are dropped first; those of 0 stay.
+        rank: Columns of the highest rank are dropped first; of those of 0 the first stays.
         least: How many characters it may be shortened to; None for not at all.
         prefix: A shortened value is a plain prefix, as an id's must be, and is never
             shorter than what tells the values in the table apart.
@@ -54,7 +55,8 @@ def fit(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -
     Args:
         columns: What could appear.
         cells: The texts of the rows, one per column.
-        width: How many characters a line has.
+        width: How many characters a line has. Only a first column that cannot be
+            shortened may be wider.
     """
     natural = [
         max([cell_len(column.header), *(cell_len(row[at]) for row in cells)])
@@ -67,6 +69,8 @@ def fit(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -
     kept = list(range(len(columns)))
     while _total([least[at] for at in kept]) > width and any(columns[at].rank for at in kept):
         kept.remove(max(kept, key=lambda at: (columns[at].rank, at)))
+    while _total([least[at] for at in kept]) > width and _squeeze(columns, kept, least, width):
+        pass
     widths = {at: natural[at] for at in kept}
     # An id that lacks its last characters only is the worst of both, so that other
     # texts give way first, and ids then shrink to what tells them apart.
@@ -95,6 +99,25 @@ def _least(column: Column, values: Sequence[str], natural: int) -> int:
     if column.prefix:
         least = max(least, _telling_length(values))
     return min(least, natural)
+
+
+def _squeeze(columns: Sequence[Column], kept: list[int], least: list[int], width: int) -> bool:
+    """
+    Make room among columns that should stay: shorten texts, then drop the last column.
+    """
+    floors = {at: min(least[at], _FLOOR) for at in kept if _is_text(columns[at])}
+    widths = {at: least[at] for at in kept}
+    _shrink(widths, floors, width)
+    for at, given in widths.items():
+        least[at] = given
+    if _total(widths.values()) <= width or len(kept) == 1:
+        return False
+    kept.pop()
+    return True
+
+
+def _is_text(column: Column) -> bool:
+    return column.least is not None and not column.prefix
 
 
 def _telling_length(values: Sequence[str]) -> int:

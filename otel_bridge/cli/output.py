@@ -56,17 +56,21 @@ def write_line(line: str = "", style: str = "") -> None:
     _console().print(Text(visible_lines(line), style=style), soft_wrap=True)
 
 
-def write_table(rows: Sequence[Row], columns: Sequence[Column]) -> int:
+def write_table(rows: Sequence[Row], columns: Sequence[Column]) -> None:
     """
     Write rows as a table that fits the terminal.
 
-    Returns:
-        How many columns there was no room for.
+    The columns that there is no room for are named on standard error.
     """
     ellipsis = "…" if _unicode() else "..."
-    table = build_table(rows, columns, width(), ellipsis=ellipsis)
+    table, hidden = build_table(rows, columns, width(), ellipsis=ellipsis)
     _console().print(table, crop=False, no_wrap=True)
-    return len(columns) - len(table.columns)
+    if hidden:
+        names = ", ".join(column.header or column.key.strip("_") for column in hidden)
+        note(
+            f"{len(hidden)} of {len(columns)} columns are not shown ({names}); "
+            "a wider terminal shows more, --format json shows all"
+        )
 
 
 def write_rows(
@@ -77,7 +81,7 @@ def write_rows(
     empty: str,
     keys: Sequence[str] | None = None,
     total: Row | None = None,
-) -> int:
+) -> None:
     """
     Write rows in the form asked for.
 
@@ -88,9 +92,6 @@ def write_rows(
         empty: What to say, on standard error, where there is no row.
         keys: The fields of CSV; None for those of the first row.
         total: A last line for people, absent from JSON and CSV.
-
-    Returns:
-        How many columns a table had no room for.
     """
     if not rows:
         note(empty)
@@ -103,8 +104,7 @@ def write_rows(
     elif for_people and form is Format.MD:
         sys.stdout.writelines(documents.markdown_rows(for_people, columns))
     elif for_people:
-        return write_table(for_people, columns)
-    return 0
+        write_table(for_people, columns)
 
 
 def width() -> int:

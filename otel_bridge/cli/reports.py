@@ -2,13 +2,16 @@
 Reports of the query layer, printed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import typer
 from otel_bridge_queries import Queries, Result
 from otel_bridge_storage.errors import QueryError
 
+from otel_bridge.cli.calendar import PERIODS, with_periods
 from otel_bridge.cli.formats import Format
 from otel_bridge.cli.layout import Column
 from otel_bridge.cli.output import write_rows
@@ -31,29 +34,30 @@ def _share(value: float | None) -> str:
 
 
 _FIGURES = (
-    Column(key="llm_calls", header="calls", show=count, right=True),
-    Column(key="calls", header="calls", show=count, right=True),
-    Column(key="input_tokens", header="in", show=count, right=True),
-    Column(key="cache_read_tokens", header="cached", show=count, right=True, rank=4),
-    Column(key="cache_write_tokens", header="cache write", show=count, right=True, rank=6),
-    Column(key="output_tokens", header="out", show=count, right=True),
-    Column(key="reasoning_tokens", header="reasoning", show=count, right=True, rank=5),
-    Column(key="calls_without_usage", header="no usage", show=count, right=True, rank=4),
-    Column(key="total_tokens", header="total", show=count, right=True, rank=3),
-    Column(key="_cost", header="cost", right=True),
-    Column(key="unpriced_calls", header="unpriced", show=count, right=True, rank=1),
+    Column(key="llm_calls", header="calls", show=count, right=True, rank=6),
+    Column(key="calls", header="calls", show=count, right=True, rank=6),
+    Column(key="input_tokens", header="in", show=count, right=True, rank=5),
+    Column(key="cache_read_tokens", header="cached", show=count, right=True, rank=11),
+    Column(key="cache_write_tokens", header="cache write", show=count, right=True, rank=13),
+    Column(key="output_tokens", header="out", show=count, right=True, rank=5),
+    Column(key="reasoning_tokens", header="reasoning", show=count, right=True, rank=12),
+    Column(key="calls_without_usage", header="no usage", show=count, right=True, rank=9),
+    Column(key="total_tokens", header="total", show=count, right=True, rank=8),
+    Column(key="_cost", header="cost", right=True, rank=1),
+    Column(key="unpriced_calls", header="unpriced", show=count, right=True, rank=2),
     Column(key="error_calls", header="errors", show=count, right=True, rank=2),
-    Column(key="errors", header="errors", show=count, right=True),
-    Column(key="error_rate", header="failing", show=_share, right=True, rank=1),
-    Column(key="cache_hit_ratio", header="from cache", show=_share, right=True, rank=2),
-    Column(key="p50_ms", header="p50", show=duration, right=True),
-    Column(key="p95_ms", header="p95", show=duration, right=True),
-    Column(key="p99_ms", header="p99", show=duration, right=True, rank=1),
-    Column(key="mean_ms", header="mean", show=duration, right=True, rank=2),
-    Column(key="max_ms", header="max", show=duration, right=True, rank=2),
+    Column(key="errors", header="errors", show=count, right=True, rank=2),
+    Column(key="error_rate", header="failing", show=_share, right=True, rank=7),
+    Column(key="cache_hit_ratio", header="from cache", show=_share, right=True, rank=10),
+    Column(key="p50_ms", header="p50", show=duration, right=True, rank=3),
+    Column(key="p95_ms", header="p95", show=duration, right=True, rank=4),
+    Column(key="p99_ms", header="p99", show=duration, right=True, rank=9),
+    Column(key="mean_ms", header="mean", show=duration, right=True, rank=10),
+    Column(key="max_ms", header="max", show=duration, right=True, rank=10),
 )
 _KNOWN = {column.key: column for column in _FIGURES}
-_LEAST_KEY, _LEAST_FIELD = 13, 8
+_LEAST_TEXT = 8
+_NUMBERS = (int, float, Decimal, date, timedelta)
 _ID_KEYS = frozenset({"run_id", "session_id", "trace_id", "span_id"})
 
 
@@ -100,7 +104,7 @@ def group_keys(typed: Sequence[str]) -> list[str]:
 
 def print_result(
     result: Result, form: Format, *, empty: str, total: Row | None = None, figures: bool = False
-) -> int:
+) -> None:
     """
     Print a result.
 
@@ -110,19 +114,19 @@ def print_result(
         empty: What to say where there is no row.
         total: A last line for people.
         figures: Fields with the names of a report's figures are shown as such: cost as
-            money, milliseconds as durations.
-
-    Returns:
-        How many columns a table had no room for.
+            money, milliseconds as durations; and calendar keys by their names.
     """
     rows: list[dict[str, Any]] = result.dicts()
+    if figures:
+        rows = [with_periods(row) for row in rows]
     keys = list(result.columns)
     if figures and "cost_usd" in keys and form in (Format.TABLE, Format.MD):
         rows = [_with_cost(row) for row in rows]
         total = _with_cost(total) if total else None
         keys[keys.index("cost_usd")] = "_cost"
-    columns = [_column(key, at, figures=figures) for at, key in enumerate(keys)]
-    return write_rows(rows, columns, form, empty=empty, keys=keys, total=total)
+    numbers = set() if figures else _numbers(result)
+    columns = [_column(key, at, numbers, figures=figures) for at, key in enumerate(keys)]
+    write_rows(rows, columns, form, empty=empty, keys=keys, total=total)
 
 
 def total_row(by: Sequence[str], totals: Sequence[Row]) -> dict[str, Any]:
@@ -134,7 +138,7 @@ def total_row(by: Sequence[str], totals: Sequence[Row]) -> dict[str, Any]:
     return row | labels
 
 
-def _column(key: str, at: int, *, figures: bool) -> Column:
+def _column(key: str, at: int, numbers: Collection[str], *, figures: bool) -> Column:
     if figures and key in _KNOWN:
         return _KNOWN[key]
     return Column(
@@ -142,9 +146,20 @@ def _column(key: str, at: int, *, figures: bool) -> Column:
         header=key,
         show=_group,
         rank=0 if figures else at,
-        least=_LEAST_KEY if figures else _LEAST_FIELD,
+        least=None if key in numbers or (figures and key in PERIODS) else _LEAST_TEXT,
         prefix=key in _ID_KEYS,
     )
+
+
+def _numbers(result: Result) -> set[str]:
+    """
+    Name the columns whose values would be wrong ones if they were shortened.
+    """
+    return {
+        name
+        for at, name in enumerate(result.columns)
+        if all(row[at] is None or isinstance(row[at], _NUMBERS) for row in result.rows)
+    }
 
 
 def _with_cost(row: Row) -> dict[str, Any]:

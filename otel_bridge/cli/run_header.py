@@ -35,7 +35,7 @@ def _fields(story: Story) -> Iterator[tuple[str, str | None]]:
     yield "user", run.user_id
     yield "tags", ", ".join(run.tags)
     yield "service", run.service
-    yield "started", f"{moment(run.started_at)} UTC, took {_took(run)}"
+    yield "started", f"{moment(run.started_at)} UTC, {_took(run)}"
     yield "calls", _calls([run])
     yield "tokens", _tokens([run])
     yield "cost", _cost([run])
@@ -55,7 +55,11 @@ def _family(top: Story) -> Iterator[RunSummary]:
 
 
 def _took(run: RunSummary) -> str:
-    return run.status if run.duration_ms is None else duration(run.duration_ms)
+    if run.duration_ms is not None:
+        return f"took {duration(run.duration_ms)}"
+    if run.status == "interrupted":
+        return f"interrupted, last heard of {moment(run.updated_at)} UTC"
+    return {"running": "still running", "paused": "waiting"}.get(run.status, run.status)
 
 
 def _calls(runs: Sequence[RunSummary]) -> str:

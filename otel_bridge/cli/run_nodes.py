@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from otel_bridge_storage.rows import LLMCall, PausePair, RunDetail, ToolInvocation, TraceEntry
+from otel_bridge_storage.rows import (
+    LLMCall,
+    PausePair,
+    RunDetail,
+    StoredEvent,
+    ToolInvocation,
+    TraceEntry,
+)
 
 from otel_bridge.cli.escape import one_line
+from otel_bridge.cli.fact_lines import fact_error, fact_line
 from otel_bridge.cli.tree import Node
 
 FIELDS = (
@@ -80,11 +88,15 @@ class Lines:
         }
         return node
 
-    def tool(self, tool: ToolInvocation) -> Node:
+    def tool(self, tool: ToolInvocation, step: TraceEntry | None = None) -> Node:
         """
         Make the line of an execution of a tool.
+
+        Args:
+            step: The message in which it answered, which has no line of its own.
         """
-        node = self._node(f"tool {tool.tool_name}", "tool_call", tool.created_at)
+        label = f"tool {tool.tool_name}{_marks(step)}"
+        node = self._node(label, "tool_call", tool.created_at)
         node.row |= {
             "name": tool.tool_name,
             "status": tool.status,
@@ -98,7 +110,7 @@ class Lines:
         Make the line of a message that became part of the run.
         """
         said = one_line(step.content[:_TEXT_SHOWN]) or _asked_for(step.meta.get("parts") or ())
-        node = self._node(f"{step.role}: {said}", "step", step.created_at)
+        node = self._node(f"{step.role}{_marks(step)}: {said}", "step", step.created_at)
         node.row |= {"name": step.role}
         return node
 
@@ -113,6 +125,14 @@ class Lines:
         node.row |= {"name": pause.reason, "status": "paused" if waiting else "ok"}
         if pause.resume_at is not None:
             node.row |= {"duration_ms": _milliseconds(pause.resume_at, pause.pause_at)}
+        return node
+
+    def fact(self, event: StoredEvent) -> Node:
+        """
+        Make the line of a fact that is none of the above.
+        """
+        node = self._node(fact_line(event), "event", event.created_at)
+        node.row |= {"name": event.event_type, "error": fact_error(event)}
         return node
 
     def _node(self, label: str, kind: str, at: datetime) -> Node:
@@ -136,6 +156,15 @@ def error_line(failed: Node) -> Node:
 
 def _milliseconds(later: datetime, earlier: datetime) -> float:
     return (later - earlier) / timedelta(milliseconds=1)
+
+
+def _marks(step: TraceEntry | None) -> str:
+    """
+    Say what the model no longer sees of a step.
+    """
+    marks = {"hidden": "hidden", "rolled_back": "rolled back", "condensed_content": "condensed"}
+    found = [] if step is None else [said for key, said in marks.items() if key in step.meta]
+    return f" [{', '.join(found)}]" if found else ""
 
 
 def _asked_for(parts: Sequence[Any]) -> str:

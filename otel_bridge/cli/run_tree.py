@@ -1,5 +1,6 @@
 """
-The tree of one run: its steps, calls, tools, pauses and child runs, in time order.
+The tree of one run: its steps, calls, tools, pauses, child runs and all other facts, in
+time order.
 
 A call is drawn below the tool call that made it, and a child run below the tool call
 that started it, wherever the spans tell.
@@ -8,12 +9,13 @@ that started it, wherever the spans tell.
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from otel_bridge.cli.fact_lines import has_line
 from otel_bridge.cli.run_nodes import Lines, error_line
 from otel_bridge.cli.stories import Story
 from otel_bridge.cli.tree import Node
 
 # At one moment a message comes before the call that it led to.
-_SAID, _DONE = 0, 1
+_SAID, _TOLD, _DONE = range(3)
 
 _Item = tuple[tuple[datetime, int, int], str | None, Node]
 
@@ -47,15 +49,20 @@ def _grow(story: Story, roots: Mapping[str, Node], origin: datetime) -> None:
 def _items(story: Story, roots: Mapping[str, Node], origin: datetime) -> Iterator[_Item]:
     lines = Lines(story.run.run_id, origin)
     executed = {call.provider_tool_call_id for call in story.tool_calls}
+    answers = {step.meta.get("tool_call_id"): step for step in story.steps if step.role == "tool"}
     for at, step in enumerate(story.steps):
         if step.role != "tool" or step.meta.get("tool_call_id") not in executed:
             yield (step.created_at, _SAID, at), None, lines.step(step)
     for at, pause in enumerate(story.pauses):
         yield (pause.pause_at, _SAID, at), None, lines.pause(pause)
+    for event in story.events:
+        if has_line(event, story.pauses):
+            yield (event.created_at, _TOLD, event.sequence_index), None, lines.fact(event)
     for at, call in enumerate(story.llm_calls):
         yield (call.created_at, _DONE, at), call.span_id, lines.call(call)
     for at, tool in enumerate(story.tool_calls):
-        yield (tool.created_at, _DONE, at), tool.span_id, lines.tool(tool)
+        answer = answers.get(tool.provider_tool_call_id) if tool.provider_tool_call_id else None
+        yield (tool.created_at, _DONE, at), tool.span_id, lines.tool(tool, answer)
     for at, child in enumerate(story.children):
         run = child.run
         yield (run.started_at, _DONE, at), run.span_id, roots[run.run_id]

@@ -27,7 +27,7 @@ STATUS_STYLES = {
 
 def build_table(
     rows: Sequence[Row], columns: Sequence[Column], width: int, *, ellipsis: str = "…"
-) -> Table:
+) -> tuple[Table, list[Column]]:
     """
     Lay rows out.
 
@@ -38,9 +38,13 @@ def build_table(
         columns: What may be shown of them.
         width: How many characters a line has.
         ellipsis: What a shortened text ends with.
+
+    Returns:
+        The table, and the columns there was no room for.
     """
     cells = [[column.show(row.get(column.key)) for column in columns] for row in rows]
     fitted = fit(columns, cells, width)
+    shown = {item.column.key for item in fitted}
     places = [columns.index(item.column) for item in fitted]
     table = _empty(fitted)
     for row, texts in zip(rows, cells, strict=True):
@@ -49,7 +53,7 @@ def build_table(
             for item, place in zip(fitted, places, strict=True)
         ]
         table.add_row(*line, style=row.get(STYLE))
-    return table
+    return table, [column for column in columns if column.key not in shown]
 
 
 def _empty(fitted: Sequence[Fitted]) -> Table:

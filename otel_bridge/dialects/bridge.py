@@ -68,6 +68,7 @@ class Bridge:
 
 def _run(run: RunReading, attributes: Mapping[str, Any]) -> RunReading:
     status = lenient.text(attributes, ("otel_bridge.run.status",))
+    started_ns = lenient.count(attributes, ("otel_bridge.run.started_at_ns",))
     return replace(
         run,
         run_id=lenient.text(attributes, ("otel_bridge.run.id",)),
@@ -75,6 +76,9 @@ def _run(run: RunReading, attributes: Mapping[str, Any]) -> RunReading:
         status=status if status in _STATUSES else None,
         strategy=lenient.text(attributes, ("otel_bridge.run.strategy",)),
         termination_reason=lenient.text(attributes, ("otel_bridge.run.termination_reason",)),
+        started_ns=started_ns,
+        tells_start=started_ns is not None or not attributes.get("otel_bridge.run.implied"),
+        tells_end=not attributes.get("otel_bridge.run.restated"),
     )
 
 

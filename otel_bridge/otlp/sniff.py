@@ -7,6 +7,7 @@ the ids and times of what it holds make sense.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ from otel_bridge.otlp.decoded import Decoded, Rejected
 from otel_bridge.otlp.json_decode import read_logs, read_traces
 from otel_bridge.otlp.json_text import documents
 
+_JSON_SUFFIXES = (".json", ".jsonl")
 _JSON_START = (b"{", b"[", b"\xef\xbb\xbf")
 
 
@@ -75,6 +77,8 @@ def read_bytes(data: bytes, name: str = "") -> Telemetry:
         raise MalformedTelemetryError("it is empty")
     if data.startswith(_JSON_START):
         return _read_json(data)
+    if _is_named_json(name):
+        return _read_by_name(data, name)
     if data.lstrip().startswith(_JSON_START):
         # A newline is also the first byte of every OTLP protobuf request.
         try:
@@ -82,6 +86,29 @@ def read_bytes(data: bytes, name: str = "") -> Telemetry:
         except MalformedTelemetryError:
             return _read_protobuf(data, name)
     return _read_protobuf(data, name)
+
+
+def _is_named_json(name: str) -> bool:
+    return name.lower().removesuffix(".gz").endswith(_JSON_SUFFIXES)
+
+
+def _read_by_name(data: bytes, name: str) -> Telemetry:
+    """
+    Read what is called JSON and does not begin so: it may still be protobuf.
+
+    Raises:
+        MalformedTelemetryError: It is neither, told as what its name says it is.
+    """
+    try:
+        return _read_json(data)
+    except MalformedTelemetryError as error:
+        with suppress(MalformedTelemetryError):
+            found = _read_protobuf(data, name)
+            if not found.empty:
+                return found
+        if isinstance(error, NotTelemetryError):
+            raise
+        raise MalformedTelemetryError(f"it is not OTLP JSON: {error}") from error
 
 
 def _read_json(data: bytes) -> Telemetry:

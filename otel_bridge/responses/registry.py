@@ -21,6 +21,7 @@ from otel_bridge.responses.openai_responses import (
     read_openai_response,
     responses_usage,
 )
+from otel_bridge.responses.raw import is_raw, raw_body
 from otel_bridge.responses.response import Response
 
 _SHAPES: tuple[tuple[Callable[[object], bool], Callable[[object], Response]], ...] = (
@@ -35,8 +36,11 @@ def read_response(response: object) -> Response:
     """
     Read a client's response object, or a dict of the same shape.
 
-    Of a shape that is not known, what has a familiar name is read.
+    Of a shape that is not known, what has a familiar name is read; of a raw HTTP
+    response, its body.
     """
+    if is_raw(response):
+        return read_response(raw_body(response))
     for has_shape, read in _SHAPES:
         if has_shape(response):
             return read(response)

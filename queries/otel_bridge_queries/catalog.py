@@ -7,11 +7,11 @@ from functools import cache
 
 from otel_bridge_queries.engine import read_sql
 
-_TIME_KEYS = ("hour", "day", "week", "month")
+TIME_KEYS = ("hour", "day", "week", "month")
 _RUN_KEYS = ("agent_name", "session_id", "user_id", "run_id", "service")
 _CALL_KEYS = ("agent_name", "model", "provider", "session_id", "user_id", "run_id", "service")
 _BOUNDS = ("since", "until")
-_LLM_KEYS = (*_CALL_KEYS, *_TIME_KEYS, "tag")
+_LLM_KEYS = (*_CALL_KEYS, *TIME_KEYS, "tag")
 _LLM_FILTERS = (*_CALL_KEYS, "tag", *_BOUNDS)
 
 
@@ -64,14 +64,14 @@ LATENCY = Report("latency", ("run_keys", "llm_calls"), _LLM_KEYS, _LLM_FILTERS, 
 TOOLS = Report(
     "tools",
     ("run_keys", "tool_calls"),
-    ("tool_name", *_RUN_KEYS, *_TIME_KEYS, "tag"),
+    ("tool_name", *_RUN_KEYS, *TIME_KEYS, "tag"),
     ("tool_name", *_RUN_KEYS, "tag", *_BOUNDS),
     ("calls", "errors"),
 )
 ERRORS = Report(
     "errors",
     ("run_keys", "runs", "llm_calls", "tool_calls"),
-    (*_CALL_KEYS, "tool_name", *_TIME_KEYS, "tag"),
+    (*_CALL_KEYS, "tool_name", *TIME_KEYS, "tag"),
     (*_CALL_KEYS, "tool_name", "tag", *_BOUNDS),
 )
 RUN_VIEWS = Report(

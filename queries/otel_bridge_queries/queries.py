@@ -12,11 +12,13 @@ from typing import Any, Unpack
 
 import duckdb
 from otel_bridge_storage.errors import DatabaseError, QueryError
+from otel_bridge_storage.run_filters import statuses
 
 from otel_bridge_queries import catalog, freehand
-from otel_bridge_queries.catalog import Report
+from otel_bridge_queries.catalog import TIME_KEYS, Report
 from otel_bridge_queries.engine import fetch, open_engine
 from otel_bridge_queries.loader import CopyingLoader, Loader
+from otel_bridge_queries.moments import zone_named
 from otel_bridge_queries.result import Result
 from otel_bridge_queries.selection import (
     Filters,
@@ -26,7 +28,7 @@ from otel_bridge_queries.selection import (
     names_in,
     row_count,
 )
-from otel_bridge_queries.showing import with_metadata, with_texts
+from otel_bridge_queries.showing import in_zone, with_metadata, with_texts
 
 
 class Queries:
@@ -37,8 +39,9 @@ class Queries:
     (`by`) are one name or several: `agent_name`, `model` (the response's, else the
     request's), `provider`, `session_id`, `user_id`, `run_id`, `service`, `hour`, `day`,
     `week` (from Monday), `month`, and `tag`, under each of which a call counts that its
-    run carries. Calendar keys are the starts of the periods in `timezone`. Without keys
-    a report is one row of totals. Rows come by time, then the most first, then by key.
+    run carries. Calendar keys are the starts of the periods in `timezone`, as aware
+    datetimes of that zone. Without keys a report is one row of totals. A `limit` is a
+    number of rows from 1 on, or None for all. Rows come by time, then the most first, then by key.
 
     May be used from several threads; they take turns. Filters are those of `Filters`.
 
@@ -184,12 +187,13 @@ class Queries:
             offset: How many runs to pass over.
 
         Raises:
-            QueryError: A filter, time or limit makes no sense.
+            QueryError: A status, filter, time or limit makes no sense.
         """
+        wanted = None if status is None else sorted(statuses(status))
         report = catalog.RUN_VIEWS
-        parameters = self._filters(report, {**filters, "status": status}, timezone)
-        parameters["limit"] = row_count("limit", limit)
-        parameters["offset"] = row_count("offset", offset) or 0
+        parameters = self._filters(report, {**filters, "status": wanted}, timezone)
+        parameters["limit"] = row_count("limit", limit, least=1)
+        parameters["offset"] = row_count("offset", offset, least=0) or 0
         tables = list(report.tables)
         if parameters["model"] is not None or parameters["provider"] is not None:
             tables.append("llm_calls")
@@ -219,7 +223,7 @@ class Queries:
             "session_id": names_in(session_id, "session_id"),
             "include_rolled_back": include_rolled_back,
             "include_hidden": include_hidden,
-            "limit": row_count("limit", limit),
+            "limit": row_count("limit", limit, least=1),
         }
         report = catalog.STEP_VIEWS
         return self._run(report, parameters, report.tables, texts=("content", "condensed_content"))
@@ -280,12 +284,12 @@ class Queries:
     ) -> Result:
         keys = group_keys(by, report.keys)
         parameters = self._filters(report, filters, timezone)
-        parameters |= {"by": keys, "zone": timezone, "limit": row_count("limit", limit)}
+        parameters |= {"by": keys, "zone": timezone, "limit": row_count("limit", limit, least=1)}
         result = self._run(report, parameters, report.tables)
         dropped = set(report.keys).difference(keys)
         measures = [name for name in result.columns if name not in report.keys]
-        result = result.only([*keys, *measures])
-        if dropped == set(report.keys) and report.counts and not result.rows and limit != 0:
+        result = in_zone(result.only([*keys, *measures]), TIME_KEYS, zone_named(timezone))
+        if dropped == set(report.keys) and report.counts and not result.rows:
             result.rows.append(tuple(0 if n in report.counts else None for n in measures))
         return result
 

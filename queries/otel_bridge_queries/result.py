@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
 _LARGEST = 2**63 - 1
+_AWARE = "TIMESTAMP WITH TIME ZONE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Result:
     Attributes:
         columns: The columns' names.
         types: DuckDB's names of the columns' types.
-        rows: The rows; moments are aware datetimes in UTC.
+        rows: The rows; moments are aware datetimes, calendar keys in the report's time
+            zone and others in UTC.
     """
 
     columns: tuple[str, ...]
@@ -100,7 +102,13 @@ def _array(pyarrow: Any, kind: str, values: Sequence[Any]) -> Any:
         return pyarrow.array([value and str(value) for value in values], pyarrow.string())
     if kind == "HUGEINT" and any(abs(value or 0) > _LARGEST for value in values):
         return pyarrow.array(values, pyarrow.decimal128(38, 0))
+    if kind == _AWARE:
+        return pyarrow.array(values, pyarrow.timestamp("us", tz=_zone_of(values)))
     return pyarrow.array(values, _arrow_types(pyarrow).get(kind))
+
+
+def _zone_of(values: Sequence[Any]) -> str:
+    return next((str(value.tzinfo) for value in values if value is not None), "UTC")
 
 
 def _arrow_types(pyarrow: Any) -> dict[str, Any]:
@@ -111,7 +119,6 @@ def _arrow_types(pyarrow: Any) -> dict[str, Any]:
         "HUGEINT": pyarrow.int64(),
         "INTEGER": pyarrow.int32(),
         "TIMESTAMP": pyarrow.timestamp("us"),
-        "TIMESTAMP WITH TIME ZONE": pyarrow.timestamp("us", tz="UTC"),
         "VARCHAR": pyarrow.string(),
         "VARCHAR[]": pyarrow.list_(pyarrow.string()),
     }

@@ -93,18 +93,20 @@ def filter_parameters(
     return parameters
 
 
-def row_count(name: str, value: int | None) -> int | None:
+def row_count(name: str, value: int | None, *, least: int) -> int | None:
     """
     Check a number of rows.
 
     Raises:
-        QueryError: It is not a whole number of at least 0.
+        QueryError: It is not a whole number of at least `least`.
     """
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _FURTHEST_NS:
-        raise QueryError(f"{name}={value!r} is not a number of rows")
-    return value
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise QueryError(
+            f"{name}={value!r} is not a number of rows: give a whole number from {least} on"
+        )
+    return min(value, _FURTHEST_NS)
 
 
 def _within_reach(bound_ns: int) -> int:

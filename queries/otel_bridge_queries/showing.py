@@ -1,10 +1,11 @@
 """
-The last step of a list of runs or steps: texts in the place of their ids.
+The last step of a report: texts in the place of their ids, local times, metadata.
 """
 
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from otel_bridge_queries.loader import Moment
 from otel_bridge_queries.result import Result
@@ -29,6 +30,21 @@ def with_metadata(result: Result) -> Result:
     Turn the JSON text of the runs' metadata into what it says.
     """
     return _changed(result, result.columns.index("metadata"), "JSON", _parsed)
+
+
+def in_zone(result: Result, columns: Sequence[str], zone: ZoneInfo) -> Result:
+    """
+    Give the moments of those of the columns that are there in a time zone.
+    """
+    for place, name in enumerate(result.columns):
+        if name in columns:
+            result = _changed(
+                result,
+                place,
+                result.types[place],
+                lambda moment: None if moment is None else moment.astimezone(zone),
+            )
+    return result
 
 
 def _parsed(text: str | None) -> Any:

@@ -35,14 +35,18 @@ def get_events(
     """
     List the entries of one run in the order in which they joined it.
     """
-    query = _entries(run_log.c.bound_seq, limit).where(run_log.c.run_id == given_text(run_id, "run_id"))
+    query = _entries(run_log.c.bound_seq, limit).where(
+        run_log.c.run_id == given_text(run_id, "run_id")
+    )
     if after is not None:
         query = query.where(run_log.c.bound_seq > bounded(after))
     if before is not None:
         query = query.where(run_log.c.bound_seq < bounded(before))
     if kinds is not None:
         wanted = [kinds] if isinstance(kinds, str) else kinds
-        query = query.where(run_log.c.kind.in_([given_text(kind, "event_types") for kind in wanted]))
+        query = query.where(
+            run_log.c.kind.in_([given_text(kind, "event_types") for kind in wanted])
+        )
     return _events(connection, query)
 
 

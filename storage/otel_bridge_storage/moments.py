@@ -49,7 +49,7 @@ def nanoseconds(time: datetime, name: str) -> int:
             f"{name}={time.isoformat()} has no time zone: "
             "give an aware datetime, such as datetime.now(timezone.utc)"
         )
-    return bounded((time - EPOCH) // timedelta(microseconds=1) * 1000
+    return bounded((time - EPOCH) // timedelta(microseconds=1) * 1000)
 
 
 def milliseconds(start_ns: int, end_ns: int | None) -> float | None:

@@ -110,7 +110,7 @@ class LLMCall:
     One request to a model, failed and running ones included.
 
     Attributes:
-        status: `running`, `ok` or `error`.
+        status: `running`, `ok`, `error`, or `interrupted` where its run is.
         input_tokens: Cache included.
         output_tokens: Reasoning included.
         cost_usd: None where the call could not be priced; `unpriced_reason` says why.

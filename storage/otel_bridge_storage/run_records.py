@@ -33,7 +33,12 @@ _WRITERS = select(
 
 
 def list_runs(
-    connection: Connection, wanted: RunFilter, *, limit: int | None, offset: int, cursor: str | None
+    connection: Connection,
+    wanted: RunFilter,
+    *,
+    limit: int | None,
+    offset: int,
+    cursor: str | None,
 ) -> list[RunSummary]:
     """
     List the latest runs first.

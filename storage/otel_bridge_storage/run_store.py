@@ -165,10 +165,18 @@ class RunStore(RunFinder):
 
 
 def _spans(connection: Connection, trace_id: str) -> list[SpanRecord]:
-    rows = connection.execute(FULL_BY_TRACE, {"trace_id": given_text(trace_id, "trace_id")}).mappings().all()
+    rows = (
+        connection.execute(FULL_BY_TRACE, {"trace_id": given_text(trace_id, "trace_id")})
+        .mappings()
+        .all()
+    )
     return records_of(rows, lambda wanted: records_texts(connection, wanted))  # type: ignore[arg-type]
 
 
 def _logs(connection: Connection, trace_id: str) -> list[LogRecord]:
-    rows = connection.execute(LOGS_BY_TRACE, {"trace_id": given_text(trace_id, "trace_id")}).mappings().all()
+    rows = (
+        connection.execute(LOGS_BY_TRACE, {"trace_id": given_text(trace_id, "trace_id")})
+        .mappings()
+        .all()
+    )
     return log_records(connection, rows)  # type: ignore[arg-type]

@@ -38,5 +38,6 @@ def cost(
 def _say_what_is_unpriced(total: Mapping[str, Any]) -> None:
     unpriced, calls = total["unpriced_calls"], total["llm_calls"]
     if unpriced:
-        verb = "has" if unpriced == 1 else "have"
-        note(f"{unpriced} of {calls} calls {verb} no known price and are not in the cost")
+        noun = "call" if calls == 1 else "calls"
+        has, are = ("has", "is") if unpriced == 1 else ("have", "are")
+        note(f"{unpriced} of {calls} {noun} {has} no known price and {are} not in the cost")

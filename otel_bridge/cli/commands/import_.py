@@ -69,9 +69,10 @@ class Tally:
         """
         files = f"{self.files} {'file' if self.files == 1 else 'files'}"
         skipped = f", {self.metrics:,} metrics passed over" if self.metrics else ""
+        lost = f"{self.rejected:,} rejected" + (" and not stored" if self.rejected else "")
         return (
             f"stored {self.spans:,} spans and {self.logs:,} log records from {files}: "
-            f"{self.duplicates:,} duplicates, {self.rejected:,} rejected{skipped}"
+            f"{self.duplicates:,} duplicates, {lost}{skipped}"
         )
 
     def take(self, contents: FileContents, *, named: bool) -> bool:

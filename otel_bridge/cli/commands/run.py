@@ -21,16 +21,16 @@ from otel_bridge.cli.tree import ASCII, LINES, draw
 from otel_bridge.cli.values import plain, record
 
 _TREE = (
-    Column(key="_at", header="at", show=str, right=True),
+    Column(key="_at", header="at", show=str, right=True, rank=3),
     Column(key="_what", header="what", show=str, least=24),
-    Column(key="_took", header="took", show=str, right=True),
-    Column(key="_in", header="in", show=str, right=True),
-    Column(key="_out", header="out", show=str, right=True),
-    Column(key="_cost", header="cost", show=str, right=True),
+    Column(key="_took", header="took", show=str, right=True, rank=2),
+    Column(key="_in", header="in", show=str, right=True, rank=4),
+    Column(key="_out", header="out", show=str, right=True, rank=4),
+    Column(key="_cost", header="cost", show=str, right=True, rank=1),
 )
 _ROWS = tuple(Column(key=field, header=field) for field in FIELDS)
 _EVENTS = (
-    Column(key="sequence_index", header="seq", show=count, right=True),
+    Column(key="sequence_index", header="seq", show=count, right=True, rank=1),
     Column(key="created_at", header="time (UTC)", rank=2),
     Column(key="event_type", header="event"),
     Column(key="iteration_index", header="turn", show=count, right=True, rank=3),
@@ -116,6 +116,8 @@ def _style(row: Mapping[str, Any]) -> str:
         return "red"
     if row["status"] in ("running", "paused"):
         return "cyan"
+    if row["status"] == "interrupted":
+        return "magenta"
     return {"run": "bold", "step": "dim"}.get(row["kind"], "")
 
 

@@ -7,6 +7,8 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+import typer
+from otel_bridge_storage.errors import QueryError
 from otel_bridge_storage.rows import RunSummary
 from otel_bridge_storage.run_store import RunStore
 
@@ -21,13 +23,13 @@ COLUMNS = (
     Column(key="run_id", header="run", least=8, prefix=True),
     Column(key="agent_name", header="agent", least=10),
     Column(key="status", header="status"),
-    Column(key="started_at", header="started (UTC)", show=minute, rank=1),
-    Column(key="duration_ms", header="took", show=duration, right=True),
-    Column(key="llm_calls", header="calls", show=count, right=True, rank=4),
+    Column(key="started_at", header="started (UTC)", show=minute, rank=3),
+    Column(key="duration_ms", header="took", show=duration, right=True, rank=2),
+    Column(key="llm_calls", header="calls", show=count, right=True, rank=5),
     Column(key="tool_calls", header="tools", show=count, right=True, rank=5),
-    Column(key="total_input_tokens", header="in", show=count, right=True, rank=2),
-    Column(key="total_output_tokens", header="out", show=count, right=True, rank=2),
-    Column(key="_cost", header="cost", right=True),
+    Column(key="total_input_tokens", header="in", show=count, right=True, rank=4),
+    Column(key="total_output_tokens", header="out", show=count, right=True, rank=4),
+    Column(key="_cost", header="cost", right=True, rank=1),
     Column(key="model", header="model", rank=6, least=12),
     Column(key="session_id", header="session", rank=7, least=10),
     Column(key="user_id", header="user", rank=8, least=8),
@@ -54,6 +56,9 @@ def runs(
 ) -> int:
     """
     Print the runs that match.
+
+    Raises:
+        typer.BadParameter: A filter or the cursor makes no sense.
     """
     wanted: dict[str, Any] = {
         "status": list(status) or None,
@@ -76,7 +81,10 @@ def runs(
         more = following and await store.list_runs(**filters, limit=1, cursor=following)
         return found, await store.count_runs(**filters), following if more else None
 
-    found, total, following = ask(db, matching)
+    try:
+        found, total, following = ask(db, matching)
+    except QueryError as exc:
+        raise typer.BadParameter(str(exc)) from exc
     print_runs(found, form)
     if following:
         note(f"{len(found)} of {total} runs; go on with --cursor {following}")

@@ -5,7 +5,6 @@
 import sys
 
 from otel_bridge.cli.formats import Format
-from otel_bridge.cli.output import note
 from otel_bridge.cli.reports import answer, print_result
 
 
@@ -20,7 +19,5 @@ def sql(*, db: str, form: Format, query: str) -> int:
     """
     text = sys.stdin.read() if query == "-" else query
     result = answer(db, lambda queries: queries.sql(text))
-    hidden = print_result(result, form, empty="the query gave no rows")
-    if hidden:
-        note(f"{hidden} of {len(result.columns)} columns are not shown; --format json shows all")
+    print_result(result, form, empty="the query gave no rows")
     return 0

@@ -21,11 +21,11 @@ from otel_bridge.cli.values import record
 
 _TREE = (
     Column(key="_name", header="span", show=str, least=24),
-    Column(key="span_id", header="id", rank=2, least=8, prefix=True),
-    Column(key="kind", header="kind", rank=1),
-    Column(key="status", header="status"),
-    Column(key="duration_ms", header="took", show=duration, right=True),
-    Column(key="_bar", header="", show=str),
+    Column(key="span_id", header="id", rank=5, least=8, prefix=True),
+    Column(key="kind", header="kind", rank=4),
+    Column(key="status", header="status", rank=2),
+    Column(key="duration_ms", header="took", show=duration, right=True, rank=1),
+    Column(key="_bar", header="", show=str, rank=3),
 )
 _FIELDS = (
     "depth",
