@@ -51,10 +51,13 @@ class RunLogSpanProcessor(SpanProcessor):
         if isinstance(target, Recording):
             self.recording = target
         else:
+            pricer = GenaiPrices()
+            # Loading the prices later would hold up the writer with calls waiting behind it.
+            pricer.warm()
             self.recording = Recording(
                 target,
                 reader=Dialects(),
-                pricer=GenaiPrices(),
+                pricer=pricer,
                 policy=ContentPolicy(keep=capture_content, redact=redact),
                 max_items=max_items,
                 max_bytes=max_bytes,

@@ -4,6 +4,7 @@ Prices are exact, of the call's time, and never a guess.
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from threading import Thread
 from typing import Any
 
 import captures
@@ -14,7 +15,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from otel_bridge_storage.readings import Price, Usage
 
-from otel_bridge.pricing import GenaiPrices
+from otel_bridge.pricing import GenaiPrices, genai
 
 PRICER = GenaiPrices()
 NOW = 1_790_000_000 * 10**9
@@ -219,3 +220,21 @@ def test_an_odd_time_does_no_harm(time_ns: int) -> None:
     A time before 1970 or far in the future is priced like the nearest known.
     """
     assert price(time_ns=time_ns, input_tokens=1000, output_tokens=100).picousd == 210_000_000
+
+
+def test_warming_leaves_the_first_price_as_it_is() -> None:
+    """
+    After warming, in another thread or not, the price list is imported and prices are the
+    same.
+    """
+    pricer = GenaiPrices()
+    threads = [Thread(target=pricer.warm) for _ in range(4)]
+    genai._snapshots.cache_clear()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert genai._snapshots.cache_info().currsize == 1
+    usage = Usage(input_tokens=1000, output_tokens=100)
+    found = pricer.price(provider="openai", model="gpt-4o-mini", usage=usage, time_ns=NOW)
+    assert found.picousd == 210_000_000

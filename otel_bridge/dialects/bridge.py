@@ -40,8 +40,7 @@ class Bridge:
         Tell the dialect by its scope, or by attributes of a run, a call or a tool beside
         an operation name.
         """
-        scope = span.scope.name
-        if scope == SCOPE or scope.startswith(PREFIX):
+        if _is_own(span):
             return True
         attributes = span.attributes
         return OPERATION in attributes and any(name in attributes for name in _OWN)
@@ -50,7 +49,7 @@ class Bridge:
         """
         Read the span by the conventions, and add what the Recorder said beyond them.
         """
-        reading = read_as(self.name, span)
+        reading = read_as(self.name, span, zeros_count=_is_own(span))
         if reading.run is not None:
             return replace(reading, run=_run(reading.run, span.attributes))
         if reading.call is not None:
@@ -64,6 +63,10 @@ class Bridge:
         The Recorder sends no logs.
         """
         return None
+
+
+def _is_own(span: SpanRecord) -> bool:
+    return span.scope.name == SCOPE or span.scope.name.startswith(PREFIX)
 
 
 def _run(run: RunReading, attributes: Mapping[str, Any]) -> RunReading:

@@ -1,7 +1,11 @@
 """
 OpenInference, the conventions of Arize Phoenix and of many instrumentations.
+
+A span may carry the GenAI conventions beside: what its own names leave empty is read
+from those.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,15 +16,17 @@ from otel_bridge_storage.readings import (
     Role,
     RunReading,
     ToolReading,
+    Usage,
 )
 from otel_bridge_storage.records import LogRecord, SpanRecord
 
-from otel_bridge.dialects import lenient
+from otel_bridge.dialects import lenient, semconv
 from otel_bridge.dialects import openinference_messages as messages
+from otel_bridge.dialects.filling import filled
 from otel_bridge.dialects.marks import Marks, read_marks
 from otel_bridge.dialects.response_ids import id_in_output
 from otel_bridge.dialects.scopes import precedence
-from otel_bridge.dialects.tokens import TokenNames, read_usage
+from otel_bridge.dialects.tokens import TokenNames, joined, read_usage
 
 KIND = "openinference.span.kind"
 
@@ -31,12 +37,15 @@ ROLES: Mapping[str, Role] = {
     "AGENT": Role.RUN,
 }
 
-TOKENS = TokenNames(
-    input=("llm.token_count.prompt",),
-    output=("llm.token_count.completion",),
-    cache_read=("llm.token_count.prompt_details.cache_read",),
-    cache_write=("llm.token_count.prompt_details.cache_write",),
-    reasoning=("llm.token_count.completion_details.reasoning",),
+TOKENS = joined(
+    TokenNames(
+        input=("llm.token_count.prompt",),
+        output=("llm.token_count.completion",),
+        cache_read=("llm.token_count.prompt_details.cache_read",),
+        cache_write=("llm.token_count.prompt_details.cache_write",),
+        reasoning=("llm.token_count.completion_details.reasoning",),
+    ),
+    semconv.TOKENS,
 )
 
 MARKS = Marks(
@@ -52,12 +61,16 @@ _RESPONSE_MODEL = ("llm.response.model_name", "llm.model_name", "embedding.model
 _MODEL_KEYS = ("model", "model_name", "model_id")
 _FINISH_REASON = ("llm.finish_reason",)
 _COST = ("llm.cost.total",)
-_TOOL_NAME = ("tool.name",)
+_TOOL_NAME = ("tool.name", "gen_ai.tool.name")
 _TOOL_CALL_ID = ("tool.id", "tool_call.id")
 _PARAMETERS = ("tool.parameters",)
 _NOISE = ("langgraph_", "ls_", "lc_", "checkpoint_", "__pregel")
 """
 How LangChain's own keys begin in the metadata of a span, which differ from span to span.
+"""
+_PREPARATION = re.compile(r"\w+\._prepare\w*")
+"""
+The names of LlamaIndex's spans around the methods that make the body of a request.
 """
 
 
@@ -87,6 +100,8 @@ class OpenInference:
         role = ROLES.get(kind, Role.OTHER)
         if role is Role.LLM:
             call = _call(span, kind, failed=marks["failed"])
+            if _only_prepares(span, call):
+                return Reading(role=Role.OTHER, dialect=self.name, **marks)
             return Reading(role=role, dialect=self.name, call=call, **marks)
         if role is Role.TOOL:
             tool, failed = _tool(span)
@@ -106,23 +121,33 @@ class OpenInference:
 
 def _call(span: SpanRecord, kind: str, *, failed: bool) -> CallReading:
     attributes = span.attributes
-    finish_reasons = lenient.texts(attributes, _FINISH_REASON)
+    operation = "embeddings" if kind == "EMBEDDING" else "chat"
+    beside = semconv.read_call(span, operation, failed=failed)
+    finish_reasons = lenient.texts(attributes, _FINISH_REASON) or beside.finish_reasons
     received = messages.output_messages(attributes, finish_reasons[0] if finish_reasons else None)
-    return CallReading(
-        operation="embeddings" if kind == "EMBEDDING" else "chat",
+    answered = bool(received or beside.output or finish_reasons)
+    call = CallReading(
+        operation=operation,
         provider=(lenient.text(attributes, _PROVIDER) or "").lower() or None,
         request_model=_request_model(attributes),
         response_model=lenient.text(attributes, _RESPONSE_MODEL),
         response_id=id_in_output(lenient.structure(attributes.get("output.value"))),
-        usage=read_usage(
-            attributes, TOKENS, answered=bool(received or finish_reasons) or not failed
-        ),
+        usage=read_usage(attributes, TOKENS, zeros_count=failed and not answered),
         emitted_cost_usd=lenient.number(attributes, _COST) or None,
         finish_reasons=finish_reasons,
         precedence=precedence(span.scope.name),
         input=messages.input_messages(attributes),
         output=received,
     )
+    return filled(call, beside)
+
+
+def _only_prepares(span: SpanRecord, call: CallReading) -> bool:
+    """
+    Tell whether a span of the kind LLM only makes ready what another span requests.
+    """
+    answered = call.output or call.finish_reasons or call.usage != Usage()
+    return not answered and _PREPARATION.fullmatch(span.name) is not None
 
 
 def _request_model(attributes: Mapping[str, Any]) -> str | None:
@@ -137,11 +162,12 @@ def _run(span: SpanRecord) -> RunReading:
     attributes = span.attributes
     sent = messages.input_messages(attributes)
     received = messages.output_messages(attributes, None)
-    return RunReading(
+    run = RunReading(
         agent_id=lenient.text(attributes, ("agent.id", "gen_ai.agent.id")),
         input=sent or messages.content_messages(attributes.get("input.value"), "user"),
         output=received or messages.content_messages(attributes.get("output.value"), "assistant"),
     )
+    return filled(run, semconv.read_run(span))
 
 
 def _agent_name(span: SpanRecord, told: str | None) -> str | None:
@@ -170,7 +196,8 @@ def _tool(span: SpanRecord) -> tuple[ToolReading, bool]:
         arguments=_arguments(attributes),
         result=lenient.as_content(result),
     )
-    return tool, answer.get("status") == "error"
+    beside = semconv.read_tool(span)
+    return filled(tool, beside) if beside else tool, answer.get("status") == "error"
 
 
 def _langchain_answer(value: Any) -> dict[str, Any]:

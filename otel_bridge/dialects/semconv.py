@@ -78,6 +78,10 @@ _TOOL_NAME = ("gen_ai.tool.name",)
 _TOOL_CALL_ID = ("gen_ai.tool.call.id", "gen_ai.tool.call_id")
 _TOOL_ARGUMENTS = "gen_ai.tool.call.arguments"
 _TOOL_RESULT = "gen_ai.tool.call.result"
+_TOOL_SPANS = ("execute_tool ", "tools/call ")
+"""
+How the names of a tool's span and of an MCP client's span begin.
+"""
 _MERGED_TOOLS = "(merged tools)"
 _SERVER = 2
 
@@ -108,25 +112,33 @@ class SemConv:
         return genai_messages.read_log(log)
 
 
-def read_as(dialect: str, span: SpanRecord) -> Reading:
+def read_as(dialect: str, span: SpanRecord, *, zeros_count: bool = False) -> Reading:
     """
     Read a span by the conventions, for a dialect that adds to them.
+
+    Args:
+        zeros_count: Token counts that are all zero are true, even of a call that succeeded.
     """
     marks = read_marks(span)
     operation = lenient.text(span.attributes, (OPERATION,)) or ""
     role = ROLES.get(operation, Role.OTHER)
     if role is Role.LLM:
-        call = _call(span, operation, failed=marks["failed"])
+        call = read_call(span, operation, failed=marks["failed"], zeros_count=zeros_count)
         return Reading(role=role, dialect=dialect, call=call, **marks)
     if role is Role.RUN:
         marks["agent_name"] = marks["agent_name"] or _after(span.name, "invoke_agent ")
-        return Reading(role=role, dialect=dialect, run=_run(span), **marks)
-    if role is Role.TOOL and (tool := _tool(span)):
+        return Reading(role=role, dialect=dialect, run=read_run(span), **marks)
+    if role is Role.TOOL and (tool := read_tool(span)):
         return Reading(role=role, dialect=dialect, tool=tool, **marks)
     return Reading(role=Role.OTHER, dialect=dialect, **marks)
 
 
-def _call(span: SpanRecord, operation: str, *, failed: bool) -> CallReading:
+def read_call(
+    span: SpanRecord, operation: str, *, failed: bool, zeros_count: bool = False
+) -> CallReading:
+    """
+    Read a request to a model.
+    """
     attributes = span.attributes
     sent, received = _messages(span)
     finish_reasons = lenient.texts(attributes, _FINISH_REASONS)
@@ -137,7 +149,9 @@ def _call(span: SpanRecord, operation: str, *, failed: bool) -> CallReading:
         response_model=lenient.text(attributes, _RESPONSE_MODEL),
         response_id=provider_id(lenient.text(attributes, _RESPONSE_ID)),
         usage=read_usage(
-            attributes, TOKENS, answered=bool(received or finish_reasons) or not failed
+            attributes,
+            TOKENS,
+            zeros_count=zeros_count or (failed and not (received or finish_reasons)),
         ),
         emitted_cost_usd=lenient.number(attributes, _COST) or None,
         finish_reasons=finish_reasons,
@@ -148,7 +162,10 @@ def _call(span: SpanRecord, operation: str, *, failed: bool) -> CallReading:
     )
 
 
-def _run(span: SpanRecord) -> RunReading:
+def read_run(span: SpanRecord) -> RunReading:
+    """
+    Read an invocation of an agent.
+    """
     sent, received = _messages(span)
     return RunReading(
         agent_id=lenient.text(span.attributes, _AGENT_ID),
@@ -158,7 +175,7 @@ def _run(span: SpanRecord) -> RunReading:
     )
 
 
-def _tool(span: SpanRecord) -> ToolReading | None:
+def read_tool(span: SpanRecord) -> ToolReading | None:
     """
     Read a tool's execution.
 
@@ -166,7 +183,7 @@ def _tool(span: SpanRecord) -> ToolReading | None:
     what its client's span told: neither is one more execution.
     """
     attributes = span.attributes
-    name = lenient.text(attributes, _TOOL_NAME) or _after(span.name, "execute_tool ")
+    name = lenient.text(attributes, _TOOL_NAME) or _after(span.name, *_TOOL_SPANS)
     if name == _MERGED_TOOLS or (span.kind == _SERVER and "mcp.method.name" in attributes):
         return None
     return ToolReading(
@@ -186,5 +203,6 @@ def _messages(span: SpanRecord) -> tuple[tuple[Message, ...], tuple[Message, ...
     return sent, received
 
 
-def _after(name: str, prefix: str) -> str | None:
-    return name.removeprefix(prefix) or None if name.startswith(prefix) else None
+def _after(name: str, *prefixes: str) -> str | None:
+    found = (name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix))
+    return next(found, None) or None

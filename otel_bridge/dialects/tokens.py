@@ -29,12 +29,27 @@ class TokenNames:
     reasoning: Names
 
 
-def read_usage(attributes: Mapping[str, Any], names: TokenNames, *, answered: bool) -> Usage:
+def joined(first: TokenNames, second: TokenNames) -> TokenNames:
+    """
+    Put the names of one dialect before those of another, for spans that speak both.
+    """
+    return TokenNames(
+        input=first.input + second.input,
+        output=first.output + second.output,
+        cache_read=first.cache_read + second.cache_read,
+        cache_write=first.cache_write + second.cache_write,
+        cache_write_1h=first.cache_write_1h + second.cache_write_1h,
+        reasoning=first.reasoning + second.reasoning,
+    )
+
+
+def read_usage(attributes: Mapping[str, Any], names: TokenNames, *, zeros_count: bool) -> Usage:
     """
     Read the usage of a call.
 
     Args:
-        answered: The model answered, so that counts which are all zero mean unknown.
+        zeros_count: Counts which are all zero are true; else they mean unknown, as many
+            instrumentations say it.
     """
     usage = Usage(
         input_tokens=lenient.count(attributes, names.input),
@@ -44,16 +59,18 @@ def read_usage(attributes: Mapping[str, Any], names: TokenNames, *, answered: bo
         cache_write_1h_tokens=lenient.count(attributes, names.cache_write_1h),
         reasoning_tokens=lenient.count(attributes, names.reasoning),
     )
-    return normal(usage, answered=answered)
+    return normal(usage, zeros_count=zeros_count)
 
 
-def normal(usage: Usage, *, answered: bool) -> Usage:
+def normal(usage: Usage, *, zeros_count: bool) -> Usage:
     """
     Make counts include their parts, and drop counts that cannot be true.
     """
     read, write = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
     reasoning = usage.reasoning_tokens or 0
-    if answered and not (usage.input_tokens or usage.output_tokens or read or write or reasoning):
+    if not (
+        zeros_count or usage.input_tokens or usage.output_tokens or read or write or reasoning
+    ):
         return Usage()
     return Usage(
         input_tokens=_including(usage.input_tokens, read + write),

@@ -30,6 +30,16 @@ class GenaiPrices:
         self._models: dict[tuple[str | None, str], Any] = {}
         self._rates: dict[int, tuple[Any, Rates]] = {}
 
+    def warm(self) -> None:
+        """
+        Import and build what the first price needs, which takes a tenth of a second.
+
+        Touches nothing of this object's own, so that any thread may call it while
+        another prices calls.
+        """
+        usage = Usage(input_tokens=1, output_tokens=1)
+        GenaiPrices().price(provider="openai", model="gpt-4o", usage=usage, time_ns=0)
+
     def price(
         self, *, provider: str | None, model: str | None, usage: Usage, time_ns: int
     ) -> Price:
