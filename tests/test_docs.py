@@ -5,6 +5,7 @@ What the documents say is what the code declares.
 import re
 from pathlib import Path
 
+import pytest
 from attribute_tables import tables
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -23,6 +24,8 @@ def test_links_in_documents_lead_somewhere() -> None:
     """
     Each relative link in a document names a file or folder of the project.
     """
+    if not (REPO / "storage").is_dir():
+        pytest.skip("the sources that documents link to are not here")
     for document in [*REPO.glob("*.md"), *DOCS.rglob("*.md"), *REPO.glob("*/README.md")]:
         text = document.read_text(encoding="utf-8")
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
