@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.trace import format_span_id, format_trace_id
 from otel_bridge_storage.database import Database
 from otel_bridge_storage.ingest import Ingestor
+from otel_bridge_storage.liveness import HEARTBEAT_S
 from otel_bridge_storage.queue_stats import QueueStats
 from otel_bridge_storage.readings import Pricer, Reader
 from otel_bridge_storage.records import Arrival, EventRecord, SpanEvent
@@ -93,6 +94,7 @@ class Recording:
             max_bytes=max_bytes,
             block_s=block_s,
             idle=self._upkeep,
+            idle_s=HEARTBEAT_S,
         )
         _survive_forks(self)
         _finalize(self)

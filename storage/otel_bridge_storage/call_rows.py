@@ -5,12 +5,11 @@ LLM calls and tool calls as rows: what one span says of its call, before copies 
 import json
 from typing import Any
 
+from otel_bridge_storage.moments import PICO
 from otel_bridge_storage.readings import CallReading, Message, Reading, ToolReading
 from otel_bridge_storage.records import STATUS_ERROR, SpanRecord
 from otel_bridge_storage.unit import Unit
 from otel_bridge_storage.values import clean, plain
-
-PICO = 10**12
 
 
 def llm_call_row(

@@ -3,7 +3,6 @@ Rows that are stored once and referred to: messages, resources and scopes.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -187,11 +186,3 @@ def text_hash(text: str) -> bytes:
     Give the digest under which a text is stored: BLAKE2b of 128 bits.
     """
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def chunks(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
-    """
-    Cut a list into lists of at most `size` items, so that a statement's parameters fit.
-    """
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, bindparam, insert, select
 from otel_bridge_storage.interning import text_hash
 from otel_bridge_storage.readings import LogReading, Message
 from otel_bridge_storage.records import LogRecord, SpanRecord
-from otel_bridge_storage.schema import logs, resources, scopes, spans
-from otel_bridge_storage.span_rows import records_texts, resource_of, scope_of
+from otel_bridge_storage.schema import logs, spans
+from otel_bridge_storage.span_rows import records_texts, resource_of, scope_of, with_origins
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.unit import Unit
 from otel_bridge_storage.values import (
@@ -32,23 +32,7 @@ Logged = tuple[tuple[Message, ...], tuple[Message, ...]]
 
 _FIND = Lookup(select(logs.c.hash).where(KEYS), logs.c.hash)
 _INSERT = Rows(insert(logs))
-_FULL = (
-    select(
-        logs,
-        resources.c.attributes.label("resource_attributes"),
-        resources.c.dropped_attributes.label("resource_dropped"),
-        resources.c.schema_url.label("resource_schema_url"),
-        resources.c.entities,
-        scopes.c.name.label("scope_name"),
-        scopes.c.version.label("scope_version"),
-        scopes.c.attributes.label("scope_attributes"),
-        scopes.c.dropped_attributes.label("scope_dropped"),
-        scopes.c.schema_url.label("scope_schema_url"),
-    )
-    .join(resources, resources.c.id == logs.c.resource_id)
-    .join(scopes, scopes.c.id == logs.c.scope_id)
-    .order_by(logs.c.time_ns, logs.c.hash)
-)
+_FULL = with_origins(logs).order_by(logs.c.time_ns, logs.c.hash)
 _LOGS_BY_SPAN = Lookup(_FULL.where(KEYS), logs.c.trace_id, logs.c.span_id)
 LOGS_BY_TRACE = _FULL.where(logs.c.trace_id == bindparam("trace_id"))
 _LLM_SPANS = Lookup(

@@ -9,7 +9,7 @@ from otel_bridge_storage.paging import bounded
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS_PER_MS = 1_000_000
-_PICO = 10**12
+PICO = 10**12
 
 
 def moment(time_ns: int) -> datetime:
@@ -63,4 +63,4 @@ def usd(picousd: int | None) -> float | None:
     """
     Give USD × 10¹² as USD.
     """
-    return None if picousd is None else picousd / _PICO
+    return None if picousd is None else picousd / PICO

@@ -54,7 +54,7 @@ def write_log(
     homes = _homes(unit, moved)
     _move(unit, moved, homes)
     told = {(span, fact.key): (fact.time_ns, span, fact) for span, fact in _told(unit, events)}
-    maybe_known = [key for key in told if not _is_new(unit, key[0])]
+    maybe_known = [key for key in told if not unit.is_new(key[0])]
     for row in unit.select(_KNOWN, sorted(maybe_known)):
         told.pop((row.span, row.fact_key), None)
     entries = sorted(told.values(), key=lambda entry: entry[0])
@@ -72,11 +72,6 @@ def _homes(unit: Unit, moved: Mapping[int, str]) -> dict[int, str]:
         homes[change.id] = change.node.bound.run_id or change.record.trace_id
     homes.update(unit.call_runs)
     return homes
-
-
-def _is_new(unit: Unit, span: int) -> bool:
-    change = unit.changes.get(span)
-    return change is not None and change.stored is None
 
 
 def _move(unit: Unit, moved: Mapping[int, str], homes: Mapping[int, str]) -> None:

@@ -92,7 +92,7 @@ def _settle(unit: Unit, run_ids: Sequence[str], fresh: set[str]) -> set[str]:
     unit.delete(_DELETE, [run_id for run_id in stored if run_id not in made])
     unit.write(_INSERT, [row for row in rows if row["run_id"] not in stored])
     _update(unit, [(stored[run_id], row) for run_id, row in made.items() if run_id in stored])
-    return _note_changes(unit, stored, {row["run_id"]: row for row in rows})
+    return _note_changes(unit, stored, made)
 
 
 def _identities(unit: Unit, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -327,6 +327,3 @@ sessions = Table(
     Column("runs", Integer, nullable=False),
     Index("sessions_by_start", "started_ns"),
 )
-
-TRUTH = (schema_info, counters, writers, resources, scopes, messages, spans, logs, run_log)
-PROJECTIONS = (runs, llm_calls, tool_calls, steps, sessions)

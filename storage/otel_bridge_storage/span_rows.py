@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from otel_bridge_storage.interning import Origins, Texts
 from otel_bridge_storage.records import (
@@ -32,23 +32,31 @@ from otel_bridge_storage.values import (
 
 Key = tuple[str, str]
 
-_TEXTS = Lookup(select(messages.c.id, messages.c.body).where(KEYS), messages.c.id)
-_FULL = (
-    select(
-        spans,
-        resources.c.attributes.label("resource_attributes"),
-        resources.c.dropped_attributes.label("resource_dropped"),
-        resources.c.schema_url.label("resource_schema_url"),
-        resources.c.entities,
-        scopes.c.name.label("scope_name"),
-        scopes.c.version.label("scope_version"),
-        scopes.c.attributes.label("scope_attributes"),
-        scopes.c.dropped_attributes.label("scope_dropped"),
-        scopes.c.schema_url.label("scope_schema_url"),
+
+def with_origins(table: Table) -> Select[Any]:
+    """
+    Select a table of spans or logs with the resource and the scope of each row.
+    """
+    return (
+        select(
+            table,
+            resources.c.attributes.label("resource_attributes"),
+            resources.c.dropped_attributes.label("resource_dropped"),
+            resources.c.schema_url.label("resource_schema_url"),
+            resources.c.entities,
+            scopes.c.name.label("scope_name"),
+            scopes.c.version.label("scope_version"),
+            scopes.c.attributes.label("scope_attributes"),
+            scopes.c.dropped_attributes.label("scope_dropped"),
+            scopes.c.schema_url.label("scope_schema_url"),
+        )
+        .join(resources, resources.c.id == table.c.resource_id)
+        .join(scopes, scopes.c.id == table.c.scope_id)
     )
-    .join(resources, resources.c.id == spans.c.resource_id)
-    .join(scopes, scopes.c.id == spans.c.scope_id)
-)
+
+
+_TEXTS = Lookup(select(messages.c.id, messages.c.body).where(KEYS), messages.c.id)
+_FULL = with_origins(spans)
 _FULL_BY_ID = Lookup(_FULL.where(KEYS), spans.c.id)
 FULL_BY_TRACE = _FULL.where(spans.c.trace_id == bindparam("trace_id")).order_by(
     spans.c.start_ns, spans.c.span_id

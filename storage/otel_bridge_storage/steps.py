@@ -57,7 +57,7 @@ def settle_steps(unit: Unit) -> None:
     """
     Make the rows of `steps` for the runs that this transaction touched.
     """
-    touched = unit.fresh_runs | unit.turned_runs | unit.dirty_runs
+    touched = unit.fresh_runs | unit.dirty_runs
     grown = _grown_runs(unit, touched)
     _grow(unit, grown)
     _join_anew(unit, sorted(touched - grown))

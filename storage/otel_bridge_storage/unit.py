@@ -61,7 +61,6 @@ class Unit:
         call_runs: The runs of the calls whose row was made anew, by span row.
         rehomed_calls: Calls that belong to another run than before, by span row.
         event_runs: The runs of stored spans that events arrived for, by span row.
-        turned_runs: Runs with new facts about pauses or endings.
         new_turns: New facts that make or change steps, with their runs.
         reshaped_runs: Runs of which a span of their own, or something that was stored
             already, arrived or left.
@@ -83,7 +82,6 @@ class Unit:
     call_runs: dict[int, str] = field(default_factory=dict)
     rehomed_calls: set[int] = field(default_factory=set)
     event_runs: dict[int, str] = field(default_factory=dict)
-    turned_runs: set[str] = field(default_factory=set)
     new_turns: list[tuple[str, Turn]] = field(default_factory=list)
     reshaped_runs: set[str] = field(default_factory=set)
     _read: dict[int, tuple[SpanRecord, Reading]] = field(default_factory=dict)
@@ -160,11 +158,14 @@ class Unit:
         """
         Leave out spans that are new in this transaction: no stored row refers to them.
         """
-        return [
-            row_id
-            for row_id in ids
-            if (change := self.changes.get(row_id)) is None or change.stored is not None
-        ]
+        return [row_id for row_id in ids if not self.is_new(row_id)]
+
+    def is_new(self, row_id: int) -> bool:
+        """
+        Whether a span is new in this transaction.
+        """
+        change = self.changes.get(row_id)
+        return change is not None and change.stored is None
 
     def select(self, lookup: Lookup, keys: Sequence[Any]) -> list[Any]:
         """
