@@ -24,8 +24,8 @@ from _measure import folder, in_turns, parser, show, show_machine
 from _workload import Piece, play, provider, records, spans, traces
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from otel_bridge_storage.database import Database
 from otel_bridge_storage.ingest import Ingestor
+from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.records import SpanRecord
 
 from otel_bridge.dialects.registry import Dialects
@@ -43,7 +43,7 @@ def ingest(work: Sequence[SpanRecord], first: Sequence[SpanRecord], batch: int) 
     Args:
         first: Stored before, without being counted.
     """
-    with folder() as place, Database.open(place / "runs.db") as database:
+    with folder() as place, open_database(place / "runs.db") as database:
         ingestor = Ingestor(database, reader=Dialects(), pricer=GenaiPrices())
         ingestor.apply(first)
         begin = time.process_time()

@@ -10,8 +10,8 @@ from pathlib import Path
 from _baselines import plain_database, write_plainly
 from _measure import folder, parser
 from _workload import records, traces
-from otel_bridge_storage.database import Database
 from otel_bridge_storage.ingest import Ingestor
+from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.records import SpanRecord
 
 from otel_bridge.dialects.registry import Dialects
@@ -25,7 +25,7 @@ def ours(work: Sequence[SpanRecord], batch: int, path: Path) -> int:
     """
     Store spans and give the size of the closed database.
     """
-    with Database.open(path) as database:
+    with open_database(path) as database:
         ingestor = Ingestor(database, reader=Dialects(), pricer=GenaiPrices())
         for start in range(0, len(work), batch):
             ingestor.apply(work[start : start + batch])

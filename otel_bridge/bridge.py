@@ -70,11 +70,11 @@ class Bridge(Recorder):
         close_at_end_of_child(cast("MethodType", self.close), priority=20)
 
     @property
-    def path(self) -> Path:
+    def database(self) -> str:
         """
-        The database file.
+        The database: the path of its file, or its URL without a password.
         """
-        return self._processor.recording.path
+        return str(self._processor.recording.address)
 
     @property
     def closed(self) -> bool:
@@ -155,8 +155,8 @@ def install(
     providers are made and set.
 
     Args:
-        database: Path or `sqlite:///` URL; by default `$OTEL_BRIDGE_DB`, else
-            `otel-bridge.db` in the working directory.
+        database: Path, `sqlite:///PATH`, `memory://NAME` or `postgresql://` URL; by
+            default `$OTEL_BRIDGE_DB`, else `otel-bridge.db` in the working directory.
         otlp_endpoint: Send the spans on to this OTLP endpoint, such as
             `http://localhost:4317`. Without it, and where this call makes the tracer
             provider, the standard `OTEL_EXPORTER_OTLP_*` variables decide.

@@ -4,7 +4,6 @@ The way of telemetry from the program into its database, in a thread of its own.
 
 import logging
 import os
-import sqlite3
 import sys
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,9 +15,11 @@ from typing import Any, cast
 from opentelemetry.sdk._logs import ReadWriteLogRecord
 from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.trace import format_span_id, format_trace_id
-from otel_bridge_storage.database import Database
+from otel_bridge_storage.addresses import Address
+from otel_bridge_storage.database import may_pass
 from otel_bridge_storage.ingest import Ingestor
 from otel_bridge_storage.liveness import HEARTBEAT_S
+from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.queue_stats import QueueStats
 from otel_bridge_storage.readings import Pricer, Reader
 from otel_bridge_storage.records import Arrival, EventRecord, SpanEvent
@@ -81,7 +82,7 @@ class Recording:
         self._reader = reader
         self._pricer = pricer
         self._policy = policy or ContentPolicy()
-        self._database = Database.open(target, busy_timeout_s=_BUSY_TIMEOUT_S)
+        self._database = open_database(target, busy_timeout_s=_BUSY_TIMEOUT_S)
         self._records = SdkRecords()
         self._open_spans: dict[int, None] = {}
         self._closed = False
@@ -100,11 +101,11 @@ class Recording:
         _finalize(self)
 
     @property
-    def path(self) -> Path:
+    def address(self) -> Address:
         """
-        The database file.
+        Where the database is.
         """
-        return self._database.path
+        return self._database.address
 
     @property
     def closed(self) -> bool:
@@ -183,7 +184,7 @@ class Recording:
         try:
             self._ingestor.leave()
         except SQLAlchemyError as error:
-            _log.warning("otel-bridge could not sign off from %s: %s", self.path, error)
+            _log.warning("otel-bridge could not sign off from %s: %s", self.address, error)
         self._database.close()
         self._queue.release()
         return whole
@@ -199,9 +200,9 @@ class Recording:
         try:
             self._ingestor.apply(list(self._arrivals(items)))
         except OperationalError as error:
-            if _is_final(error):
+            if not may_pass(error):
                 raise
-            raise TryAgainError(f"{self.path}: {error.orig}") from error
+            raise TryAgainError(f"{self.address}: {error.orig}") from error
 
     def _arrivals(self, items: Sequence[_Item]) -> Iterable[Arrival]:
         ended = {_identity(item) for item in items if isinstance(item, ReadableSpan)}
@@ -253,7 +254,7 @@ class Recording:
             _log.warning(
                 "otel-bridge records nothing in process %d: %s was busy at the fork",
                 os.getpid(),
-                self.path,
+                self.address,
             )
             return
         self._ingestor = self._new_ingestor()
@@ -272,15 +273,6 @@ def _live_event(item: _Happened) -> SpanEvent:
         span_id=format_span_id(context.span_id),
         event=EventRecord(item.name, item.time_ns, dict(item.attributes)),
     )
-
-
-def _is_final(error: OperationalError) -> bool:
-    """
-    Whether trying again would only meet the same error: a fault of the statement or the
-    tables, where the others are of the disk, the file or its other users.
-    """
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF == sqlite3.SQLITE_ERROR
 
 
 def _span_size(span: ReadableSpan) -> int:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from otel_bridge_storage import schema
+from otel_bridge_storage.columns import metadata
 from sqlalchemy import Connection, Engine, create_engine, insert, update
 from sqlalchemy.engine import URL
 
@@ -26,7 +27,7 @@ class Recorded:
         self._connection: Connection | None = None
         self._spans = 0
         self._messages = 0
-        schema.metadata.create_all(self._engine)
+        metadata.create_all(self._engine)
         with self._engine.begin() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
             connection.execute(insert(schema.schema_info), {"version": schema.SCHEMA_VERSION})
@@ -64,7 +65,7 @@ class Recorded:
         Change a column in every row of a table.
         """
         assert self._connection is not None
-        self._connection.execute(update(schema.metadata.tables[table]).values(**values))
+        self._connection.execute(update(metadata.tables[table]).values(**values))
 
     def message(self, body: str) -> int:
         """

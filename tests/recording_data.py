@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from opentelemetry.sdk.trace import TracerProvider
-from otel_bridge_storage.database import open_reader
+from otel_bridge_storage.sqlite_files import open_reader
 
 from otel_bridge.processor import RunLogSpanProcessor
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from otel_bridge_storage.database import Database
 from otel_bridge_storage.ingest import Ingestor
 from otel_bridge_storage.liveness import Writer
+from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.readings import (
     CallReading,
     FactReading,
@@ -183,7 +183,7 @@ def writing(path: Path, writer: Writer | None = None) -> Iterator[Ingestor]:
     """
     Open a database for writing.
     """
-    with Database.open(path) as database:
+    with open_database(path) as database:
         yield Ingestor(database, reader=PlainReader(), pricer=FlatPricer(), writer=writer)
 
 

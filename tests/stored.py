@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from otel_bridge_storage.database import Database, open_reader
 from otel_bridge_storage.ingest import Applied, Ingestor
+from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.records import Arrival
+from otel_bridge_storage.sqlite_files import open_reader
 
 from otel_bridge.dialects.registry import Dialects
 from otel_bridge.pricing import GenaiPrices
@@ -21,7 +22,7 @@ def store(path: Path, batches: Iterable[Sequence[Arrival]]) -> list[Applied]:
     """
     Store batches one after another.
     """
-    with Database.open(path) as database:
+    with open_database(path) as database:
         ingestor = Ingestor(database, reader=READER, pricer=PRICER)
         return [ingestor.apply(batch) for batch in batches]
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 import run_store_data
-from otel_bridge_storage.database import Database
 from otel_bridge_storage.ingest import Ingestor
 from otel_bridge_storage.liveness import Writer
+from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.records import ResourceRecord, SpanRecord
 from otel_bridge_storage.rows import RunSummary
 from rich.cells import cell_len
@@ -142,7 +142,7 @@ def _tool(number: int, parent: int, name: str, **more: Any) -> SpanRecord:
 
 
 def _store(path: Path, spans: Sequence[SpanRecord]) -> Path:
-    with Database.open(path) as database:
+    with open_database(path) as database:
         Ingestor(database, reader=Dialects(), pricer=GenaiPrices()).apply(list(spans))
     return path
 

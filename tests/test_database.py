@@ -11,14 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from otel_bridge_storage.database import (
-    APPLICATION_ID,
-    COUNTERS,
-    Database,
-    check_file,
-    database_path,
-    open_reader,
-)
+from otel_bridge_storage.addresses import file_path
+from otel_bridge_storage.database import Database
 from otel_bridge_storage.errors import (
     DatabaseError,
     DatabaseNotFoundError,
@@ -26,7 +20,11 @@ from otel_bridge_storage.errors import (
     SchemaVersionError,
 )
 from otel_bridge_storage.ingest import Ingestor
+from otel_bridge_storage.migrations import COUNTERS
+from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.schema import SCHEMA_VERSION
+from otel_bridge_storage.sqlite_database import APPLICATION_ID
+from otel_bridge_storage.sqlite_files import check_file, open_reader
 from recording_data import environment
 from sqlalchemy.exc import DBAPIError
 from stored import PRICER, READER, rows
@@ -34,9 +32,9 @@ from trees import agent, chat, span
 
 OPENER = """
 import sys
-from otel_bridge_storage.database import Database
+from otel_bridge_storage.opening import open_database
 sys.stdout.write("ready\\n"); sys.stdout.flush(); sys.stdin.readline()
-with Database.open(sys.argv[1]) as database, database.transaction() as connection:
+with open_database(sys.argv[1]) as database, database.transaction() as connection:
     connection.exec_driver_sql("UPDATE counters SET value = value + 1 WHERE name = 'span'")
 """
 
@@ -54,7 +52,7 @@ def newer(path: Path) -> Path:
     """
     Make a database of a later version.
     """
-    Database.open(path).close()
+    open_database(path).close()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE schema_info SET version = ?", (SCHEMA_VERSION + 1,))
     return path
@@ -94,7 +92,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("make", "error", "says"), REFUSED)
-@pytest.mark.parametrize("opens", [Database.open, open_reader])
+@pytest.mark.parametrize("opens", [open_database, open_reader])
 def test_what_is_not_ours_is_refused_and_left_as_it_is(
     tmp_path: Path,
     make: Callable[[Path], Path],
@@ -123,7 +121,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     A database in a folder that is not there is refused with the folder's name.
     """
     with pytest.raises(DatabaseError, match="there is no folder") as caught:
-        Database.open(tmp_path / "nowhere" / "runs.db")
+        open_database(tmp_path / "nowhere" / "runs.db")
     assert str(tmp_path / "nowhere") in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -146,7 +144,7 @@ def test_an_empty_file_is_made_a_database_by_a_writer_only(tmp_path: Path) -> No
     with pytest.raises(NotADatabaseError, match="is empty"):
         open_reader(path)
     assert path.stat().st_size == 0
-    Database.open(path).close()
+    open_database(path).close()
     with closing(open_reader(path)) as connection:
         assert connection.execute("SELECT version FROM schema_info").fetchall() == [
             (SCHEMA_VERSION,)
@@ -158,7 +156,7 @@ def test_a_reader_cannot_write_and_leaves_no_files(tmp_path: Path) -> None:
     A reader's connection refuses to write, and no -wal or -shm file stays behind.
     """
     path = tmp_path / "runs.db"
-    Database.open(path).close()
+    open_database(path).close()
     before = path.read_bytes()
     with closing(open_reader(path)) as connection:
         connection.execute("SELECT count(*) FROM spans").fetchall()
@@ -173,7 +171,7 @@ def test_a_reader_beside_a_writer_leaves_the_writers_files(tmp_path: Path) -> No
     A reader that closes does not disturb a writer at work, and saw what was committed.
     """
     path = tmp_path / "runs.db"
-    with Database.open(path) as database:
+    with open_database(path) as database:
         for expected in (1, 2):
             with database.transaction() as connection:
                 connection.exec_driver_sql("UPDATE counters SET value = value + 1")
@@ -188,7 +186,7 @@ def test_a_writer_is_durable_and_strict(tmp_path: Path) -> None:
     connection that was made anew.
     """
     path = tmp_path / "runs.db"
-    with Database.open(path) as database:
+    with open_database(path) as database:
         for _ in range(2):
             with database.transaction() as connection:
                 found = {
@@ -219,7 +217,7 @@ def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
     tell what was to be written.
     """
     path = tmp_path / "runs.db"
-    with Database.open(path) as database, Database.open(path, busy_timeout_s=0) as other:
+    with open_database(path) as database, open_database(path, busy_timeout_s=0) as other:
         with pytest.raises(DBAPIError, match="elsewhere") as caught:
             update_and_fail(database)
         assert "the secret" not in str(caught.value)
@@ -234,7 +232,7 @@ def test_opening_twice_sets_up_once(tmp_path: Path) -> None:
     """
     path = tmp_path / "runs.db"
     for _ in range(2):
-        with Database.open(path) as database, database.transaction() as connection:
+        with open_database(path) as database, database.transaction() as connection:
             connection.exec_driver_sql("UPDATE counters SET value = value + 1")
     with closing(open_reader(path)) as reader:
         found = reader.execute("SELECT name, value FROM counters ORDER BY name").fetchall()
@@ -284,7 +282,7 @@ def test_a_target_is_a_path_or_a_url(target: str | Path, path: str) -> None:
     """
     A database is named by its path or a SQLite URL.
     """
-    assert database_path(target) == Path(path)
+    assert file_path(target) == Path(path)
 
 
 @pytest.mark.parametrize("target", ["postgresql://host/db", "sqlite://", ":memory:", "sqlite:///"])
@@ -293,7 +291,7 @@ def test_a_target_that_is_no_file_is_refused(target: str) -> None:
     Another kind of database, or one that would not outlive the program, is refused.
     """
     with pytest.raises(DatabaseError, match="give the path"):
-        database_path(target)
+        file_path(target)
 
 
 def test_odd_names_are_names(tmp_path: Path) -> None:
@@ -301,7 +299,7 @@ def test_odd_names_are_names(tmp_path: Path) -> None:
     A file may be called anything, also what means something in a URI.
     """
     path = tmp_path / "a b#c?mode=memory&x=%41.db"
-    Database.open(path).close()
+    open_database(path).close()
     check_file(path)
     with closing(open_reader(path)) as connection:
         assert connection.execute("SELECT count(*) FROM spans").fetchone() == (0,)
@@ -316,7 +314,7 @@ def test_a_relative_path_stays_where_it_was(
     """
     (tmp_path / "else").mkdir()
     monkeypatch.chdir(tmp_path)
-    with Database.open("runs.db") as database:
+    with open_database("runs.db") as database:
         monkeypatch.chdir(tmp_path / "else")
         database.suspend()
         with database.transaction() as connection:
@@ -332,7 +330,7 @@ def test_recording_goes_on_when_its_file_is_deleted(
     What is flushed after the file was deleted is in a new one, and the loss is said.
     """
     path = tmp_path / "runs.db"
-    with Database.open(path) as database:
+    with open_database(path) as database:
         ingestor = Ingestor(database, reader=READER, pricer=PRICER)
         ingestor.apply([span(1, 1, end_ns=None, **agent("a"))])
         for left in tmp_path.iterdir():

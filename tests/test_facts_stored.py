@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from otel_bridge_storage import facts
-from otel_bridge_storage.database import Database
 from otel_bridge_storage.fact_codec import data_of, fact_from
+from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.rows import PausePair, RunDetail, StoredEvent, TraceEntry
 from otel_bridge_storage.run_store import RunStore
 from sqlalchemy import text
@@ -287,7 +287,7 @@ def test_an_unknown_kind_from_a_newer_version_is_kept_and_shown(path: Path) -> N
     """
     A kind that this version does not know is an event like others, and a custom fact.
     """
-    with Database.open(path) as database, database.transaction() as connection:
+    with open_database(path) as database, database.transaction() as connection:
         connection.execute(
             text(
                 "INSERT INTO run_log SELECT max(seq) + 1, max(seq) + 1, max(span), 'new', "

@@ -16,7 +16,7 @@ import asyncio, os, signal, sys, threading
 from pathlib import Path
 from opentelemetry.sdk.trace import TracerProvider
 from otel_bridge.processor import RunLogSpanProcessor
-from otel_bridge_storage.database import Database
+from otel_bridge_storage.opening import open_database
 
 provider = TracerProvider()
 processor = RunLogSpanProcessor(sys.argv[1], block_s=30)
@@ -154,7 +154,7 @@ with tracer.start_as_current_span("outer", attributes={"gen_ai.operation.name": 
 LOCKED_FORK = (
     SETUP
     + """
-database = Database.open(sys.argv[1])
+database = open_database(sys.argv[1])
 with database.transaction():
     record("before", 3)
     while not processor.recording._queue._work.busy:

@@ -173,7 +173,7 @@ def test_a_bridge_is_a_context_manager(tmp_path: Path) -> None:
     """
     path = tmp_path / "runs.db"
     with private(path) as bridge:
-        assert bridge.path == path
+        assert bridge.database == str(path)
         assert not bridge.closed
         with bridge.run("planner"):
             pass

@@ -11,8 +11,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from otel_bridge_storage.database import Database, open_reader
 from otel_bridge_storage.liveness import SILENCE_S, Presence, Writer, dead_writers, is_dead
+from otel_bridge_storage.opening import open_database
+from otel_bridge_storage.sqlite_files import open_reader
 from recording_data import recorded, rows, value
 
 HERE = socket.gethostname()
@@ -85,7 +86,7 @@ def test_dead_writers_are_listed(tmp_path: Path, gone_pid: int) -> None:
     Of a database's writers those that are gone are named.
     """
     path = tmp_path / "runs.db"
-    with Database.open(path) as database, database.transaction() as connection:
+    with open_database(path) as database, database.transaction() as connection:
         Writer("living", HERE, os.getpid()).enter(connection, NOW)
         Writer("silent", "elsewhere", 1).enter(connection, NOW - 60 * S)
         closed = Writer("closed", HERE, os.getpid())
@@ -118,7 +119,7 @@ def test_presence_is_renewed_as_time_goes_by(
         presence.committed()
         return value(path, "SELECT last_seen_ns FROM writers")  # type: ignore[no-any-return]
 
-    with Database.open(path) as database:
+    with open_database(path) as database:
         with database.transaction() as connection:
             presence.show(connection)
             connection.rollback()

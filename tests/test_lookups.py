@@ -9,8 +9,8 @@ from pathlib import Path
 
 import otel_bridge_storage
 import pytest
-from otel_bridge_storage.database import Database
-from otel_bridge_storage.schema import metadata
+from otel_bridge_storage.columns import metadata
+from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.statements import Lookup
 from sqlalchemy.dialects import sqlite
 
@@ -41,7 +41,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     A database with the schema and no rows.
     """
     path = tmp_path_factory.mktemp("lookups") / "runs.db"
-    Database.open(path).close()
+    open_database(path).close()
     return path
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.trace import format_trace_id
-from otel_bridge_storage.database import Database, open_reader
 from otel_bridge_storage.ingest import Applied, Ingestor
+from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.readings import Reading
 from otel_bridge_storage.records import SpanRecord
+from otel_bridge_storage.sqlite_files import open_reader
 from recording_data import (
     AGENT,
     CHAT,
@@ -123,7 +124,7 @@ def test_a_reader_misses_nothing_of_two_processes(tmp_path: Path) -> None:
     The same with two processes that write into one file at once.
     """
     path = tmp_path / "runs.db"
-    Database.open(path).close()
+    open_database(path).close()
     follower = Follower(path)
     follower.start()
     with ExitStack() as stack:
@@ -192,7 +193,7 @@ def deliver(path: Path, batches: Sequence[Sequence[ReadableSpan]]) -> list[Appli
     Store batches of spans as a writer of its own.
     """
     make = SdkRecords()
-    with Database.open(path) as database:
+    with open_database(path) as database:
         ingestor = Ingestor(database, reader=Dialects(), pricer=GenaiPrices())
         return [ingestor.apply([make.span(span) for span in batch]) for batch in batches]
 
@@ -272,7 +273,7 @@ def locked(path: Path) -> Iterator[None]:
     """
     Hold the write lock of a file, as another program may.
     """
-    with Database.open(path) as database, database.transaction():
+    with open_database(path) as database, database.transaction():
         yield
 
 
@@ -348,7 +349,7 @@ def test_a_lost_table_costs_records_and_not_the_agent(
     """
     path = tmp_path / "runs.db"
     with recorded(path) as (provider, processor):
-        with Database.open(path) as database, database.transaction() as connection:
+        with open_database(path) as database, database.transaction() as connection:
             connection.exec_driver_sql("ALTER TABLE steps RENAME TO elsewhere")
             connection.exec_driver_sql("ALTER TABLE llm_calls RENAME TO elsewhere_too")
         record(provider, "t", 1, 3)
@@ -366,7 +367,7 @@ def test_what_is_lost_is_not_told_to_the_log(
     """
     path = tmp_path / "runs.db"
     with recorded(path) as (provider, processor):
-        with Database.open(path) as database, database.transaction() as connection:
+        with open_database(path) as database, database.transaction() as connection:
             connection.exec_driver_sql("DROP TABLE run_log")
             connection.exec_driver_sql(
                 "CREATE TABLE run_log (seq INTEGER CHECK (seq < 0), bound_seq, span, fact_key, "
@@ -467,7 +468,7 @@ def test_a_failed_renewal_does_not_cost_later_spans(tmp_path: Path) -> None:
     A writer whose sign of life could not be stored writes its row with the next batch.
     """
     path = tmp_path / "runs.db"
-    with Database.open(path, busy_timeout_s=0.01) as database:
+    with open_database(path, busy_timeout_s=0.01) as database:
         ingestor = Ingestor(database, reader=Dialects(), pricer=GenaiPrices())
         provider = TracerProvider(shutdown_on_exit=False)
         span = provider.get_tracer("test").start_span("chat", attributes=CHAT)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 from otel_bridge_storage import run_records
-from otel_bridge_storage.database import Database
 from otel_bridge_storage.errors import (
     DatabaseError,
     DatabaseNotFoundError,
     NotADatabaseError,
     SchemaVersionError,
 )
+from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.run_filters import RunFilter
 from otel_bridge_storage.run_store import RunStore
 from run_store_data import run, write, writing
@@ -67,7 +67,7 @@ async def test_what_is_no_database_of_this_version_is_refused(tmp_path: Path) ->
         foreign.execute("CREATE TABLE mine (x)")
     foreign.close()
     newer = write(tmp_path / "newer")
-    with Database.open(newer) as opened, opened.transaction() as connection:
+    with open_database(newer) as opened, opened.transaction() as connection:
         connection.exec_driver_sql("UPDATE schema_info SET version = version + 1")
     before = _files(tmp_path)
     for name, error in (
@@ -83,8 +83,8 @@ async def test_what_is_no_database_of_this_version_is_refused(tmp_path: Path) ->
         with pytest.raises(error):
             await store.__aenter__()
     assert _files(tmp_path) == before
-    with pytest.raises(DatabaseError, match="postgresql"):
-        RunStore.from_url("postgresql://somewhere/db")
+    with pytest.raises(DatabaseError, match="mysql"):
+        RunStore.from_url("mysql://localhost/runs")
 
 
 async def test_a_damaged_database_raises_an_error_of_this_library(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ async def test_a_damaged_database_raises_an_error_of_this_library(tmp_path: Path
     What the driver raises while reading arrives as DatabaseError.
     """
     path = write(tmp_path / "runs.db", run("01", "r", 0, 1))
-    with Database.open(path) as opened, opened.transaction() as connection:
+    with open_database(path) as opened, opened.transaction() as connection:
         connection.exec_driver_sql("DROP TABLE runs")
     async with RunStore.from_url(path) as store:
         with pytest.raises(DatabaseError, match="cannot read"):

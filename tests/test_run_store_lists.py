@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from otel_bridge_storage.database import Database
 from otel_bridge_storage.errors import QueryError
 from otel_bridge_storage.liveness import Writer
+from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.run_store import RunStore
 from otel_bridge_storage.schema import runs
 from run_store_data import call, run, tool, when, write, writing
@@ -279,7 +279,7 @@ async def test_an_open_run_of_a_dead_writer_is_interrupted(tmp_path: Path) -> No
                     assert await store.count_runs(status=status) == 1
                 both = ["interrupted", "success"]
                 assert await store.count_runs(status=both) == 2
-                with Database.open(path) as database, database.transaction() as connection:
+                with open_database(path) as database, database.transaction() as connection:
                     alive = runs.c.run_id == "alive"
                     connection.execute(update(runs).where(alive).values(writer_id=None))
                 assert await store.count_runs(status="running") == 1

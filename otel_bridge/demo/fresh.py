@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from otel_bridge_storage.database import open_reader
 from otel_bridge_storage.errors import DatabaseError
+from otel_bridge_storage.sqlite_files import open_reader
 
 SERVICE = "otel-bridge-demo"
 SAMPLES = Path(__file__).parent / "samples"

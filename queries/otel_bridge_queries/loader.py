@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Protocol
 
 import duckdb
-from otel_bridge_storage.database import open_reader
 from otel_bridge_storage.errors import DatabaseError
 from otel_bridge_storage.liveness import dead_writers
+from otel_bridge_storage.sqlite_files import open_reader
 
 from otel_bridge_queries.engine import MEMORY_LIMIT
 from otel_bridge_queries.tables import TABLES, Table

@@ -7,11 +7,9 @@ from sqlalchemy import Connection, bindparam, select, update
 from otel_bridge_storage.schema import counters
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
 
-_NAMES = ("sequence", "span", "message", "log")
+_NAMES = ("sequence", "span", "message", "log", "erasures")
 
-_READ = Lookup(
-    select(counters.c.name, counters.c.value).where(KEYS).with_for_update(), counters.c.name
-)
+_READ = Lookup(select(counters.c.name, counters.c.value).where(KEYS), counters.c.name)
 _WRITE = Rows(
     update(counters).where(counters.c.name == bindparam("counter")).values(value=bindparam("last"))
 )
@@ -34,6 +32,12 @@ class Allocation:
         Give the next number of a counter.
         """
         self._values[counter] += 1
+        return self._values[counter]
+
+    def last(self, counter: str) -> int:
+        """
+        Give the last number of a counter.
+        """
         return self._values[counter]
 
     def save(self) -> None:

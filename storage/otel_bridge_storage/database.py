@@ -1,169 +1,60 @@
 """
-Opening a database: the writer's engine, readers' connections, and who may open what.
+A database that is open for writing, whichever kind it is.
 """
 
 import contextlib
-import os
 import sqlite3
 import threading
-import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert
-from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from otel_bridge_storage.errors import (
-    DatabaseError,
-    DatabaseNotFoundError,
-    NotADatabaseError,
-    SchemaVersionError,
-)
-from otel_bridge_storage.schema import SCHEMA_VERSION, counters, metadata, schema_info
+from otel_bridge_storage import commits
+from otel_bridge_storage.addresses import Address
+from otel_bridge_storage.columns import metadata
+from otel_bridge_storage.migrations import COUNTERS, upgrade
+from otel_bridge_storage.schema import SCHEMA_VERSION, counters, schema_info
+from otel_bridge_storage.versions import check_version, version_error
 
-APPLICATION_ID = 0x4F544252
 BUSY_TIMEOUT_S = 10.0
-COUNTERS = ("sequence", "span", "message", "log")
-_SCHEMES = ("sqlite+aiosqlite:///", "sqlite:///", "sqlite+pysqlite:///")
-_HEADER = b"SQLite format 3\x00"
+_VERSION = str(select(schema_info.c.version))
 
 
-def database_path(target: str | Path) -> Path:
-    """
-    Give the file that a path or a `sqlite:///` URL means.
-
-    Raises:
-        DatabaseError: The URL is of another kind of database, or of none on disk.
-    """
-    text = str(target)
-    for scheme in _SCHEMES:
-        if text.startswith(scheme):
-            text = text[len(scheme) :]
-            break
-    if text in ("", ":memory:"):
-        raise DatabaseError(
-            "a database in memory would be lost at the program's end: give the path of a file"
-        )
-    if "://" in text:
-        kind = text.split("://", 1)[0]
-        raise DatabaseError(
-            f"cannot open a {kind} database: give the path of a SQLite file or sqlite:///PATH"
-        )
-    return Path(text)
-
-
-def open_reader(target: str | Path) -> sqlite3.Connection:
-    """
-    Open a database for reading only; nothing is ever created or changed.
-
-    The connection may be used from any thread, one at a time.
-
-    Raises:
-        DatabaseNotFoundError: There is no such file.
-        NotADatabaseError: The file is something else.
-        SchemaVersionError: Another version of otel-bridge wrote it.
-    """
-    path = database_path(target)
-    check_file(path)
-    if path.exists() and path.stat().st_size == 0:
-        raise NotADatabaseError(f"{path} is empty: nothing has been recorded into it")
-    connection = sqlite3.connect(
-        reader_uri(path), uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False
-    )
-    try:
-        connection.execute("PRAGMA query_only = ON")
-        _check_version(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def reader_uri(path: Path) -> str:
-    """
-    Give the URI under which a reader opens a file.
-
-    A connection that may write clears away the `-wal` and `-shm` files when it is the
-    last to close, where one that may not would leave them behind; `query_only` keeps it
-    from writing. In a folder that cannot be written no writer can be at work either, so
-    that a file without them may be taken as it stands.
-    """
-    address = path.absolute().as_uri()
-    if not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
-        return f"{address}?mode=ro&immutable=1"
-    return f"{address}?mode=rw"
-
-
-def check_file(path: Path) -> None:
-    """
-    Refuse a path where no SQLite database is.
-
-    Raises:
-        DatabaseNotFoundError: There is no such file.
-        NotADatabaseError: The file is something else.
-    """
-    if not path.exists():
-        raise DatabaseNotFoundError(
-            f"there is no database at {path}: record something into it first, "
-            "or name another with --db or $OTEL_BRIDGE_DB"
-        )
-    if path.is_dir():
-        raise NotADatabaseError(f"{path} is a folder: name the database file in it")
-    with path.open("rb") as file:
-        head = file.read(len(_HEADER))
-    if head and head != _HEADER:
-        raise NotADatabaseError(f"{path} is not a SQLite database: name another file")
-
-
-class Database:
+class Database(ABC):
     """
     A database open for writing.
 
-    Make one with `Database.open`. Writes of one object take turns; other processes and
-    objects may write to the same file.
+    Make one with `opening.open_database`. Writes of one object take turns; other
+    processes and objects may write to the same database.
+
+    Args:
+        address: Where it is.
+        engine: Connects to it, one connection at a time.
     """
 
-    def __init__(self, path: Path, engine: Engine) -> None:
-        self.path = path
+    # Whether a forked child may go on writing to it.
+    survives_forks = True
+    # Whether an error may mean that the connection is gone.
+    _errors_break_connections = False
+
+    def __init__(self, address: Address, engine: Engine) -> None:
+        self.address = address
+        self._key = address.key
         self._engine = engine
         self._connection: Connection | None = None
         self._turn = threading.RLock()
-        self._file: tuple[int, int] | None = None
 
-    @classmethod
-    def open(cls, target: str | Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> "Database":
+    @property
+    def path(self) -> Path | None:
         """
-        Open a database for writing, and make it where there is none.
-
-        Args:
-            busy_timeout_s: How long a transaction waits for those of other processes.
-
-        Raises:
-            NotADatabaseError: The file is something else, or belongs to another program.
-            SchemaVersionError: Another version of otel-bridge wrote it.
-            DatabaseError: The file cannot be opened or made.
+        The database's file, where it is one.
         """
-        path = database_path(target)
-        try:
-            _check_writable(path)
-        except OSError as error:
-            raise DatabaseError(f"cannot open {path} for writing: {error.strerror}") from error
-        engine = _engine(path, busy_timeout_s)
-        database = cls(path, engine)
-        try:
-            database._set_up()
-        except (DBAPIError, sqlite3.Error) as error:
-            engine.dispose()
-            reason = error.orig if isinstance(error, DBAPIError) else error
-            raise DatabaseError(f"cannot open {path} for writing: {reason}") from error
-        except BaseException:
-            engine.dispose()
-            raise
-        return database
+        return self.address.path
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -172,43 +63,117 @@ class Database:
 
         Raises:
             sqlalchemy.exc.OperationalError: The database could not do it now: it is
-                locked, the disk is full, or the file is damaged.
+                locked, the disk is full, the server is away, or the file is damaged.
+            SchemaVersionError: Another version of otel-bridge changed it meanwhile.
         """
-        try:
-            with self._turn:
+        with self._turn:
+            try:
                 if self._connection is None:
                     self._connection = self._engine.connect()
                 with self._connection.begin():
+                    self._enter(self._connection)
                     yield self._connection
-        except sqlite3.OperationalError as error:
-            raise OperationalError(None, None, error) from error
+            except self._driver_error as error:
+                self._failed()
+                raise DBAPIError.instance(
+                    None, None, error, self._driver_error, hide_parameters=True
+                ) from error
+            except DBAPIError:
+                self._failed()
+                raise
+        commits.committed(self._key)
 
     def vanished(self) -> bool:
         """
-        Whether the file was deleted or replaced while it was open.
+        Whether the database was deleted or replaced while it was open.
 
         What is written to it after that is nowhere to be found.
         """
-        return self._identify() != self._file
+        return False
 
     def make_anew(self) -> None:
         """
-        Go on with what is at the path now, or a new database where nothing is.
+        Go on with what is at the address now, or a new database where nothing is.
         """
         self._disconnect()
-        self._set_up()
+        self.set_up()
 
     def close(self) -> None:
         """
-        Close the file.
+        Let go of the database.
         """
         self._disconnect()
 
     def suspend(self) -> None:
         """
-        Close the file until the next transaction, as must be done before a fork.
+        Let go until the next transaction, as must be done before a fork.
         """
         self._disconnect()
+
+    @abstractmethod
+    def size(self) -> int:
+        """
+        Say how many bytes hold rows and indexes; room that is free again is left out.
+        """
+
+    @abstractmethod
+    def compact(self) -> None:
+        """
+        Write the database anew without what was deleted, so that none of it is left.
+
+        Raises:
+            DatabaseError: Somebody else reads or writes it for too long.
+        """
+
+    def set_up(self) -> None:
+        """
+        Make the tables where there are none, and bring older ones up to date.
+
+        Raises:
+            NotADatabaseError: It belongs to another program.
+            SchemaVersionError: A newer version of otel-bridge wrote it.
+        """
+        with self._engine.begin() as connection:
+            self._lock(connection)
+            version = self._version(connection)
+            if version is None:
+                metadata.create_all(connection)
+                connection.execute(insert(schema_info), {"version": SCHEMA_VERSION})
+                connection.execute(insert(counters), [{"name": n, "value": 0} for n in COUNTERS])
+            elif version > SCHEMA_VERSION:
+                raise version_error(self.address, version)
+            elif version < SCHEMA_VERSION:
+                upgrade(connection, version)
+
+    @abstractmethod
+    def _version(self, connection: Connection) -> int | None:
+        """
+        Read the schema's version; None where there are no tables at all.
+        """
+
+    @abstractmethod
+    def _lock(self, connection: Connection) -> None:
+        """
+        Keep all other writers out until the transaction ends.
+        """
+
+    @property
+    def _driver_error(self) -> type[Exception]:
+        error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
+        return error
+
+    def _enter(self, connection: Connection) -> None:
+        self._lock(connection)
+        cursor = connection.connection.cursor()
+        cursor.execute(_VERSION)
+        (version,) = cursor.fetchone() or (0,)
+        cursor.close()
+        check_version(self.address, version)
+
+    def _failed(self) -> None:
+        if self._errors_break_connections:
+            self._connection = None
+            self._engine.dispose(close=False)
 
     def _disconnect(self) -> None:
         with self._turn:
@@ -217,7 +182,7 @@ class Database:
                 self._connection = None
             self._engine.dispose()
 
-    def __enter__(self) -> "Database":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -228,120 +193,13 @@ class Database:
     ) -> None:
         self.close()
 
-    def _set_up(self) -> None:
-        with self._engine.begin() as connection:
-            driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
-            if not _tables(driver):
-                metadata.create_all(connection)
-                connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-                connection.execute(insert(schema_info), {"version": SCHEMA_VERSION})
-                connection.execute(insert(counters), [{"name": n, "value": 0} for n in COUNTERS])
-            else:
-                _check_version(driver, self.path)
-        self._file = self._identify()
 
-    def _identify(self) -> tuple[int, int] | None:
-        try:
-            found = os.stat(self.path)
-        except OSError:
-            return None
-        return (found.st_dev, found.st_ino)
-
-
-def _check_writable(path: Path) -> None:
+def may_pass(error: DBAPIError) -> bool:
     """
-    Refuse what is there and not ours, before anything of it is changed.
+    Whether what a database refused now it may accept later: a fault of the disk, the
+    file, the server or its other users, and not of the statement or the tables.
     """
-    if not path.exists():
-        if not path.parent.is_dir():
-            raise DatabaseError(f"there is no folder {path.parent}: make it first")
-        return
-    check_file(path)
-    if path.stat().st_size == 0:
-        return
-    with contextlib.closing(
-        sqlite3.connect(reader_uri(path), uri=True, timeout=BUSY_TIMEOUT_S)
-    ) as connection:
-        if _read_tables(connection, path):
-            _check_version(connection, path)
-
-
-def _engine(path: Path, busy_timeout_s: float) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite+pysqlite", database=str(path)),
-        poolclass=QueuePool,
-        pool_size=1,
-        max_overflow=0,
-        connect_args={
-            "timeout": busy_timeout_s,
-            "check_same_thread": False,
-            "cached_statements": 1024,
-        },
-        # What people wrote must not end up in an error's text, and so in a log.
-        hide_parameters=True,
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        # The driver would open transactions by itself, and too late to be IMMEDIATE.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        _set_wal(cursor)
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA temp_store = MEMORY")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        cursor = connection.connection.cursor()
-        cursor.execute("BEGIN IMMEDIATE")
-        cursor.close()
-
-    return engine
-
-
-def _set_wal(cursor: DBAPICursor) -> None:
-    """
-    Switch the file to write-ahead logging.
-
-    SQLite answers «locked» at once, whatever the timeout, while another process makes
-    the same switch.
-    """
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-            if not busy or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _tables(connection: sqlite3.Connection) -> set[str]:
-    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    return {name for (name,) in rows}
-
-
-def _read_tables(connection: sqlite3.Connection, path: Path) -> set[str]:
-    try:
-        return _tables(connection)
-    except sqlite3.DatabaseError as error:
-        raise DatabaseError(f"cannot read {path}: {error}") from error
-
-
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
-    tables = _read_tables(connection, path)
-    if "schema_info" not in tables or "run_log" not in tables:
-        raise NotADatabaseError(
-            f"{path} is a SQLite database of another program: name another file"
-        )
-    (version,) = connection.execute("SELECT max(version) FROM schema_info").fetchone()
-    if version != SCHEMA_VERSION:
-        raise SchemaVersionError(
-            f"{path} has schema {version}, this otel-bridge knows {SCHEMA_VERSION}: "
-            "run `pip install --upgrade otel-bridge`"
-        )
+    if not isinstance(error, OperationalError):
+        return False
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code is None or code & 0xFF != sqlite3.SQLITE_ERROR

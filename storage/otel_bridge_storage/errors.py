@@ -5,7 +5,9 @@ Everything that otel-bridge raises on purpose.
     ├── DatabaseError
     │   ├── DatabaseNotFoundError
     │   ├── NotADatabaseError
-    │   └── SchemaVersionError
+    │   ├── SchemaVersionError
+    │   ├── DatabaseDamagedError
+    │   └── DatabaseUnavailableError
     ├── MalformedTelemetryError
     ├── QueryError
     └── NotInstalledError
@@ -41,6 +43,19 @@ class NotADatabaseError(DatabaseError):
 class SchemaVersionError(DatabaseError):
     """
     The database was written by a version whose schema this version cannot use.
+    """
+
+
+class DatabaseDamagedError(DatabaseError):
+    """
+    The database's file is damaged.
+    """
+
+
+class DatabaseUnavailableError(DatabaseError):
+    """
+    The database cannot be used now, and may be later: it is locked, the disk is full, the
+    folder may not be written, or the server is away.
     """
 
 

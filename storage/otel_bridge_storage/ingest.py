@@ -125,7 +125,7 @@ class Ingestor:
         _log.warning(
             "otel-bridge: %s was deleted or replaced, and what it held with it; "
             "recording goes on into a new one",
-            self._database.path,
+            self._database.address,
         )
         self._database.make_anew()
         self._known.forget()

@@ -26,14 +26,27 @@ class KnownRows:
     What earlier transactions are known to have stored: hash to row id.
 
     Kept between transactions; only committed rows may enter, and a rollback of the
-    database (a deleted file) must `forget`.
+    database (a deleted file) must `forget`. What anybody erased is forgotten as a
+    transaction begins.
     """
 
     def __init__(self, limit: int = _KNOWN_LIMIT) -> None:
         self._limit = limit
+        self._erasures: int | None = None
         self.messages: OrderedDict[bytes, int] = OrderedDict()
         self.origins: dict[tuple[str, bytes], int] = {}
         self.objects: dict[int, tuple[object, int]] = {}
+
+    def heed(self, erasures: int) -> None:
+        """
+        Forget everything if rows were erased since the last transaction.
+
+        Args:
+            erasures: How often rows were erased from the database so far.
+        """
+        if erasures != self._erasures:
+            self.forget()
+            self._erasures = erasures
 
     def remember(
         self,

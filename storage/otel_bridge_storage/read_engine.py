@@ -5,21 +5,19 @@ Reading a database from async code, each read in one snapshot of it.
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Connection, event
-from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
-from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from otel_bridge_storage.database import BUSY_TIMEOUT_S, open_reader, reader_uri
+from otel_bridge_storage.addresses import Address, Kind
 from otel_bridge_storage.errors import DatabaseError
+from otel_bridge_storage.memory_database import check_memory
+from otel_bridge_storage.sqlite_files import open_reader, read_error
+from otel_bridge_storage.sqlite_reading import file_engine, memory_engine
 
 T = TypeVar("T")
-
-_STAMP = "otel_bridge_stamp"
 
 
 class ReadEngine:
@@ -27,44 +25,68 @@ class ReadEngine:
     Runs reads against one database.
 
     Args:
-        path: The file; None where the engine's database is not a file.
+        engine: Reads it; one that is not async does so in threads.
+        address: Where it is; None where only the engine knows.
         owned: Whether `close` disposes of the engine.
     """
 
-    def __init__(self, engine: AsyncEngine, path: Path | None, *, owned: bool) -> None:
+    def __init__(
+        self, engine: AsyncEngine | Engine, address: Address | None, *, owned: bool
+    ) -> None:
         self._engine = engine
-        self._path = path
+        self._address = address
         self._owned = owned
-        self._checked = path is None
+        self._checked = address is None
         self._closed = False
 
     @classmethod
-    def open(cls, path: Path) -> "ReadEngine":
+    def open(cls, address: Address) -> "ReadEngine":
         """
-        Make an engine of its own for a file; nothing is opened before the first read.
+        Make an engine of its own; nothing is opened before the first read.
+
+        Raises:
+            NotInstalledError: The database's driver is not installed.
         """
-        return cls(_engine(path), path, owned=True)
+        return cls(_engine(address), address, owned=True)
 
     @classmethod
     def over(cls, engine: AsyncEngine) -> "ReadEngine":
         """
         Read through the engine of somebody else, who disposes of it.
+
+        Raises:
+            DatabaseError: The engine's database is neither SQLite nor PostgreSQL by psycopg.
         """
+        driver = f"{engine.dialect.name}+{engine.dialect.driver}"
+        if driver not in ("sqlite+aiosqlite", "postgresql+psycopg"):
+            raise DatabaseError(
+                f"cannot read through an engine of {driver}: give one of sqlite+aiosqlite or "
+                "postgresql+psycopg"
+            )
         database = engine.url.database or ""
-        is_file = bool(database) and not database.startswith((":memory:", "file:"))
-        return cls(engine, Path(database) if is_file else None, owned=False)
+        if engine.dialect.name != "sqlite" or database.startswith((":memory:", "file:")):
+            return cls(engine, None, owned=False)
+        address = Address(Kind.FILE, path=Path(database)) if database else None
+        return cls(engine, address, owned=False)
+
+    @property
+    def address(self) -> Address | None:
+        """
+        Where the database is, if that is known.
+        """
+        return self._address
 
     async def check(self) -> None:
         """
         Refuse what is not a database of this version of otel-bridge.
 
         Raises:
-            DatabaseNotFoundError: There is no such file.
-            NotADatabaseError: The file is something else.
+            DatabaseNotFoundError: There is no such database.
+            NotADatabaseError: It is something else.
             SchemaVersionError: Another version of otel-bridge wrote it.
         """
-        if self._path is not None:
-            await asyncio.to_thread(_try, self._path)
+        if self._address is not None:
+            await asyncio.to_thread(_check, self._address, self._engine)
         self._checked = True
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -79,65 +101,50 @@ class ReadEngine:
         if not self._checked:
             await self.check()
         try:
+            if isinstance(self._engine, Engine):
+                return await asyncio.to_thread(_read, self._engine, work)
             async with self._engine.connect() as connection:
                 return await connection.run_sync(work)
         except DBAPIError as error:
-            raise DatabaseError(f"cannot read {self._name}: {error.orig}") from error
+            raise read_error(self._name, error.orig or error) from error
 
     async def close(self) -> None:
         """
-        Let go of the file; an engine of somebody else stays open.
+        Let go of the database; an engine of somebody else stays open.
         """
         self._closed = True
         if self._owned:
-            await self._engine.dispose()
+            if isinstance(self._engine, Engine):
+                await asyncio.to_thread(self._engine.dispose)
+            else:
+                await self._engine.dispose()
 
     @property
     def _name(self) -> str:
-        return str(self._path or self._engine.url)
+        return str(self._address or self._engine.url)
 
 
-def _try(path: Path) -> None:
-    open_reader(path).close()
+def _engine(address: Address) -> AsyncEngine | Engine:
+    if address.path is not None:
+        return file_engine(address.path)
+    if address.url is not None:
+        from otel_bridge_storage.postgres_reading import reading_engine
+
+        return reading_engine(address.url)
+    return memory_engine(address.memory or "")
 
 
-def _engine(path: Path) -> AsyncEngine:
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)), poolclass=AsyncAdaptedQueuePool
-    )
+def _check(address: Address, engine: AsyncEngine | Engine) -> None:
+    if address.path is not None:
+        open_reader(address.path).close()
+    elif isinstance(engine, Engine):
+        from otel_bridge_storage.postgres_reading import check_postgres
 
-    @event.listens_for(engine.sync_engine, "do_connect")
-    def aim(
-        _: Dialect, entry: ConnectionPoolEntry, arguments: list[Any], options: dict[str, Any]
-    ) -> None:
-        uri = reader_uri(path)
-        entry.info[_STAMP] = _stamp(path) if "immutable=1" in uri else None
-        arguments[:] = [uri]
-        options.update(uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA query_only = ON")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "checkout")
-    def renew(_: DBAPIConnection, entry: ConnectionPoolEntry, __: PoolProxiedConnection) -> None:
-        # SQLite never looks again at a file that it was told is immutable.
-        if entry.info[_STAMP] not in (None, _stamp(path)):
-            raise DisconnectionError(f"{path} has changed")
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Connection) -> None:
-        # The driver opens no transaction for a select, and a read may be several.
-        connection.exec_driver_sql("BEGIN")
-
-    return engine
+        check_postgres(address, engine)
+    else:
+        check_memory(address)
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
-    """
-    Say how a file and its write-ahead log stand.
-    """
-    found = [each.stat() for each in (path, Path(f"{path}-wal")) if each.exists()]
-    return tuple(part for stat in found for part in (stat.st_ino, stat.st_size, stat.st_mtime_ns))
+def _read(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.connect() as connection:
+        return work(connection)

@@ -8,7 +8,7 @@ from typing import Self
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from otel_bridge_storage.database import database_path
+from otel_bridge_storage.addresses import address_of
 from otel_bridge_storage.read_engine import ReadEngine
 
 
@@ -26,14 +26,19 @@ class ReadStore:
     @classmethod
     def from_url(cls, url: str | Path) -> Self:
         """
-        Read a file, given by its path or a `sqlite:///` URL.
+        Read a database, given by the path of its file or by a URL.
 
-        The file is opened at the first use or on entering the context.
+        It is opened at the first use or on entering the context.
+
+        Args:
+            url: A path, `sqlite:///PATH`, `memory://NAME` or
+                `postgresql://USER:PASSWORD@HOST:PORT/NAME`.
 
         Raises:
             DatabaseError: The URL is of another kind of database.
+            NotInstalledError: The database's driver is not installed.
         """
-        return cls(ReadEngine.open(database_path(url)))
+        return cls(ReadEngine.open(address_of(url)))
 
     @classmethod
     def from_database_url(cls, database_url: str | Path) -> Self:
@@ -45,7 +50,7 @@ class ReadStore:
     @classmethod
     def from_engine(cls, engine: AsyncEngine) -> Self:
         """
-        Read through an engine over SQLite that is there already.
+        Read through an engine over SQLite or PostgreSQL that is there already.
 
         The caller disposes of the engine; closing the store does nothing to it.
         """
@@ -69,6 +74,6 @@ class ReadStore:
 
     async def close(self) -> None:
         """
-        Let go of the file.
+        Let go of the database.
         """
         await self._engine.close()

@@ -63,29 +63,24 @@ class Lookup:
         cursor.close()
 
     def _chunks(self, dialect: Dialect, keys: Sequence[Any]) -> list[tuple[str, tuple[Any, ...]]]:
+        if dialect.name == "postgresql":
+            values = list(map(list, zip(*keys, strict=True))) if len(self._on) > 1 else [[*keys]]
+            return [(self._text(dialect, 0), tuple(values))]
         chunks = []
         for start in range(0, len(keys), _CHUNK):
             part = list(keys[start : start + _CHUNK])
             # Few lengths of list make few statements, which the driver keeps prepared.
             size = 1 << (len(part) - 1).bit_length()
             part += [part[-1]] * (size - len(part))
-            values = tuple(v for key in part for v in key) if len(self._on) > 1 else tuple(part)
-            chunks.append((self._text(dialect, size), values))
+            flat = tuple(v for key in part for v in key) if len(self._on) > 1 else tuple(part)
+            chunks.append((self._text(dialect, size), flat))
         return chunks
 
     def _text(self, dialect: Dialect, size: int) -> str:
         text = self._texts.get((dialect.name, size))
         if text is None:
-            mark = "?" if dialect.paramstyle == "qmark" else "%s"
-            names = ", ".join(str(column) for column in self._on)
-            if len(self._on) == 1:
-                condition = f"{names} IN ({', '.join([mark] * size)})"
-            else:
-                row = f"({', '.join([mark] * len(self._on))})"
-                # SQLite finds the rows of a select by an index, those of VALUES by a scan.
-                values = f"(VALUES {', '.join([row] * size)})"
-                condition = " ".join((f"({names}) IN", "(SELECT * FROM", f"{values})"))
             compiled = self._statement.compile(dialect=dialect, compile_kwargs=_LITERAL)
+            condition = _among_arrays(self._on, dialect) if not size else _among(self._on, size)
             text = str(compiled).replace(_MARK, condition)
             self._texts[dialect.name, size] = text
         return text
@@ -121,6 +116,28 @@ class Rows:
             known = (str(compiled), _values_in_order(compiled.positiontup))
             self._texts[dialect.name] = known
         return known
+
+
+def _among(columns: Sequence[ColumnElement[Any]], size: int) -> str:
+    names = ", ".join(map(str, columns))
+    if len(columns) == 1:
+        return f"{names} IN ({', '.join('?' * size)})"
+    row = f"({', '.join('?' * len(columns))})"
+    # SQLite finds the rows of a select by an index, those of VALUES by a scan.
+    values = f"(VALUES {', '.join([row] * size)})"
+    return " ".join((f"({names}) IN", "(SELECT * FROM", f"{values})"))
+
+
+def _among_arrays(columns: Sequence[ColumnElement[Any]], dialect: Dialect) -> str:
+    names = ", ".join(map(str, columns))
+    arrays = ", ".join(f"%s::{_plain_type(column, dialect)}[]" for column in columns)
+    if len(columns) == 1:
+        return f"{names} = ANY({arrays})"
+    return " ".join((f"({names}) IN", "(SELECT * FROM", f"unnest({arrays}))"))
+
+
+def _plain_type(column: ColumnElement[Any], dialect: Dialect) -> str:
+    return column.type.compile(dialect).partition(" ")[0]
 
 
 def _values_in_order(names: Sequence[str] | None) -> Callable[[Mapping[str, Any]], Any]:

@@ -100,6 +100,7 @@ class Unit:
         Start the bookkeeping of a transaction that has begun.
         """
         numbers = Allocation(connection)
+        known.heed(numbers.last("erasures"))
         return cls(
             connection=connection,
             numbers=numbers,

@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from otel_bridge_storage.database import Database
 from otel_bridge_storage.errors import DatabaseError
 from otel_bridge_storage.ingest import Ingestor
+from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.records import Arrival
 from sqlalchemy.exc import DBAPIError
 
@@ -110,7 +110,7 @@ def store_files(db: str, paths: Sequence[Path]) -> Tally:
 
 @contextmanager
 def _ingestor(db: str) -> Iterator[Ingestor]:
-    with Database.open(db) as database:
+    with open_database(db) as database:
         yield Ingestor(database, reader=Dialects(), pricer=GenaiPrices())
 
 

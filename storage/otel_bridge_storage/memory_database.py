@@ -1,0 +1,126 @@
+"""
+SQLite databases in memory: for tests, and for programs whose runs need not last.
+
+Connections of one process share a database by its name. It is there as long as somebody
+has it open for writing, and nowhere else: a forked child does not see it.
+"""
+
+import sqlite3
+import threading
+from collections import Counter
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+from otel_bridge_storage.addresses import Address, Kind
+from otel_bridge_storage.database import BUSY_TIMEOUT_S, Database
+from otel_bridge_storage.errors import DatabaseNotFoundError
+from otel_bridge_storage.schema import SCHEMA_VERSION
+from otel_bridge_storage.sqlite_database import begin_immediate, used_bytes
+
+_lock = threading.Lock()
+_open: Counter[str] = Counter()
+
+
+class MemoryDatabase(Database):
+    """
+    A SQLite database in memory, open for writing.
+
+    Args:
+        name: What other connections of the process find it by.
+    """
+
+    survives_forks = False
+
+    def __init__(self, name: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        super().__init__(Address(Kind.MEMORY, memory=name), _engine(name, busy_timeout_s))
+        self._name = name
+        # It goes with its last connection.
+        self._anchor: sqlite3.Connection | None = sqlite3.connect(
+            memory_uri(name), uri=True, check_same_thread=False
+        )
+        with _lock:
+            _open[name] += 1
+
+    def close(self) -> None:
+        """
+        Let go of the database; with the last who does, it is gone.
+        """
+        super().close()
+        if self._anchor is not None:
+            self._anchor.close()
+            self._anchor = None
+            with _lock:
+                _open[self._name] -= 1
+
+    def size(self) -> int:
+        """
+        Say how many bytes of it are in use.
+        """
+        with self.transaction() as connection:
+            return used_bytes(connection)
+
+    def compact(self) -> None:
+        """
+        Write the database anew.
+        """
+        self._disconnect()
+        if self._anchor is not None:
+            self._anchor.execute("VACUUM")
+
+    def _version(self, connection: Connection) -> int | None:
+        return SCHEMA_VERSION if inspect(connection).has_table("schema_info") else None
+
+    def _lock(self, connection: Connection) -> None:
+        # The transaction is IMMEDIATE from its beginning.
+        pass
+
+
+def memory_uri(name: str) -> str:
+    """
+    Give the URI under which connections of this process share a database.
+    """
+    return f"file:/otel-bridge-{quote(name, safe='')}?vfs=memdb"
+
+
+def check_memory(address: Address) -> None:
+    """
+    Refuse a database in memory that nobody has open.
+
+    Raises:
+        DatabaseNotFoundError: There is none of that name in this process.
+    """
+    if not _open[address.memory or ""]:
+        raise DatabaseNotFoundError(
+            f"there is no database {address} in this process: open it for writing first"
+        )
+
+
+def _engine(name: str, busy_timeout_s: float) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite+pysqlite", database=memory_uri(name), query={"uri": "true"}),
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        connect_args={
+            "timeout": busy_timeout_s,
+            "check_same_thread": False,
+            "cached_statements": 1024,
+        },
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = MEMORY")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA temp_store = MEMORY")
+        cursor.close()
+
+    begin_immediate(engine)
+    return engine

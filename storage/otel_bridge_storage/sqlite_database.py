@@ -1,0 +1,217 @@
+"""
+A SQLite file open for writing: write-ahead log, synchronous commits, one writer at a time.
+"""
+
+import contextlib
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+from otel_bridge_storage.addresses import Address, Kind
+from otel_bridge_storage.database import BUSY_TIMEOUT_S, Database
+from otel_bridge_storage.errors import DatabaseUnavailableError
+from otel_bridge_storage.schema import SCHEMA_VERSION
+from otel_bridge_storage.sqlite_files import check_file, reader_uri, schema_version, table_names
+from otel_bridge_storage.versions import version_error
+
+APPLICATION_ID = 0x4F544252
+_CHECKPOINT_PAUSE_S = 0.05
+
+
+class SqliteDatabase(Database):
+    """
+    A SQLite file open for writing.
+
+    Args:
+        path: The file; made where there is none.
+        busy_timeout_s: How long a transaction waits for those of other processes.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        super().__init__(Address(Kind.FILE, path=path), _engine(path, busy_timeout_s))
+        self._own_path = path
+        self._file: tuple[int, int] | None = None
+
+    def vanished(self) -> bool:
+        """
+        Whether the file was deleted or replaced while it was open.
+        """
+        return identity_of(self._own_path) != self._file
+
+    def set_up(self) -> None:
+        """
+        Make the tables where there are none, and bring older ones up to date.
+        """
+        check_writable(self._own_path)
+        super().set_up()
+        self._file = identity_of(self._own_path)
+
+    def size(self) -> int:
+        """
+        Say how many bytes of the file are in use.
+        """
+        with self.transaction() as connection:
+            return used_bytes(connection)
+
+    def compact(self) -> None:
+        """
+        Write the file anew and empty its write-ahead log.
+
+        Raises:
+            DatabaseError: Somebody else reads or writes the file for too long.
+        """
+        self._disconnect()
+        with contextlib.closing(sqlite3.connect(self._own_path, isolation_level=None)) as own:
+            own.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+            own.execute("PRAGMA secure_delete = ON")
+            try:
+                own.execute("VACUUM")
+                _empty_log(own)
+            except sqlite3.OperationalError as error:
+                raise DatabaseUnavailableError(
+                    f"what was deleted may still be in {self._own_path} and its -wal file, "
+                    f"since they are in use ({error}): try again when nobody else reads or "
+                    "writes them"
+                ) from error
+
+    def _version(self, connection: Connection) -> int | None:
+        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        if not table_names(driver, self._own_path):
+            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+            return None
+        return schema_version(driver, self._own_path)
+
+    def _lock(self, connection: Connection) -> None:
+        # The transaction is IMMEDIATE from its beginning.
+        pass
+
+
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """
+    Say which file is at a path; None where there is none.
+    """
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino)
+
+
+def used_bytes(connection: Connection) -> int:
+    """
+    Say how many bytes of a SQLite database are in use.
+    """
+    count, free, size = (
+        int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (count - free) * size
+
+
+def check_writable(path: Path) -> None:
+    """
+    Refuse what is there and not ours, before anything of it is changed.
+
+    Raises:
+        NotADatabaseError: The file is something else.
+        SchemaVersionError: A newer version of otel-bridge wrote it.
+        DatabaseUnavailableError: There is no such folder, or it may not be used.
+    """
+    try:
+        if not path.exists():
+            if not path.parent.is_dir():
+                raise DatabaseUnavailableError(f"there is no folder {path.parent}: make it first")
+            return
+        check_file(path)
+        if path.stat().st_size == 0:
+            return
+    except OSError as error:
+        raise DatabaseUnavailableError(
+            f"cannot open {path} for writing: {error.strerror}"
+        ) from error
+    with contextlib.closing(
+        sqlite3.connect(reader_uri(path), uri=True, timeout=BUSY_TIMEOUT_S)
+    ) as connection:
+        if table_names(connection, path):
+            version = schema_version(connection, path)
+            if version > SCHEMA_VERSION:
+                raise version_error(path, version)
+
+
+def begin_immediate(engine: Engine) -> None:
+    """
+    Have every transaction of an engine hold the write lock from its beginning.
+    """
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        cursor = connection.connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        cursor.close()
+
+
+def _engine(path: Path, busy_timeout_s: float) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite+pysqlite", database=str(path)),
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        connect_args={
+            "timeout": busy_timeout_s,
+            "check_same_thread": False,
+            "cached_statements": 1024,
+        },
+        # What people wrote must not end up in an error's text, and so in a log.
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        # The driver would open transactions by itself, and too late to be IMMEDIATE.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        _set_wal(cursor)
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA temp_store = MEMORY")
+        cursor.close()
+
+    begin_immediate(engine)
+    return engine
+
+
+def _set_wal(cursor: DBAPICursor) -> None:
+    """
+    Switch the file to write-ahead logging.
+
+    SQLite answers «locked» at once, whatever the timeout, while another process makes
+    the same switch.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _empty_log(connection: sqlite3.Connection) -> None:
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not busy:
+            return
+        if time.monotonic() > deadline:
+            raise sqlite3.OperationalError("another connection still reads an older state")
+        time.sleep(_CHECKPOINT_PAUSE_S)
