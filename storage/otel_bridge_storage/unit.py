@@ -27,13 +27,14 @@ class Change:
     A span that this transaction stores, new or completed.
 
     Attributes:
+        prepared: Its row on the way to the database; None where it stands as it is.
         stored: The node it had before; None for a new span.
         node: The node it has now.
     """
 
     record: SpanRecord
     reading: Reading
-    prepared: PreparedSpan
+    prepared: PreparedSpan | None
     node: Node
     stored: Node | None
 

@@ -1,0 +1,119 @@
+"""
+Rebuilding: all derived rows made anew from spans, logs and the run log.
+
+Each transaction replays some whole traces, so that others go on writing and reading in
+between, and every reader sees rows that are true.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, func, select, union
+
+from otel_bridge_storage.database import Database
+from otel_bridge_storage.interning import KnownRows
+from otel_bridge_storage.readings import Pricer, Reader
+from otel_bridge_storage.replay import replay
+from otel_bridge_storage.runs import settle_runs
+from otel_bridge_storage.schema import run_labels, runs, sessions, spans, steps
+from otel_bridge_storage.sessions import settle_sessions
+from otel_bridge_storage.unit import Unit
+
+_SPANS_AT_ONCE = 2000
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """
+    What was read, and how many rows for runs there are now.
+    """
+
+    traces: int
+    spans: int
+    runs: int
+
+
+def rebuild(
+    database: Database, *, reader: Reader, pricer: Pricer, progress: Progress | None = None
+) -> Rebuilt:
+    """
+    Make runs, calls, steps and sessions anew from what was recorded.
+
+    Args:
+        progress: Called with how many spans are done, and how many there are.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: The database refused; what was done so far stays, and
+            all rows are as true as before.
+    """
+    traces = read = 0
+    with database.transaction() as connection:
+        total = connection.execute(select(func.count()).select_from(spans)).scalar_one()
+    after = ""
+    while True:
+        with database.transaction() as connection:
+            some = _next_traces(connection, after)
+            if not some:
+                break
+            unit = _unit(connection, reader, pricer)
+            read += replay(unit, some)
+            unit.numbers.save()
+        # Texts and origins that this stored may be rolled back with the next.
+        after = some[-1]
+        traces += len(some)
+        if progress is not None:
+            progress(read, total)
+    with database.transaction() as connection:
+        unit = _unit(connection, reader, pricer)
+        _drop_the_groundless(unit)
+        unit.numbers.save()
+        left = connection.execute(select(func.count()).select_from(runs)).scalar_one()
+    return Rebuilt(traces, read, left)
+
+
+def _unit(connection: Connection, reader: Reader, pricer: Pricer) -> Unit:
+    return Unit.begin(connection, KnownRows(), reader=reader, pricer=pricer, writer_id=None)
+
+
+def _next_traces(connection: Connection, after: str) -> list[str]:
+    """
+    List the traces that come next, as many as have together not too many spans.
+    """
+    return list(_while_few(connection, after))
+
+
+def _while_few(connection: Connection, after: str) -> Iterator[str]:
+    query = (
+        select(spans.c.trace_id, func.count().label("spans"))
+        .where(spans.c.trace_id > after)
+        .group_by(spans.c.trace_id)
+        .order_by(spans.c.trace_id)
+        .limit(_SPANS_AT_ONCE)
+    )
+    taken = 0
+    for trace_id, count in connection.execute(query):
+        if taken and taken + count > _SPANS_AT_ONCE:
+            return
+        taken += count
+        yield trace_id
+
+
+def _drop_the_groundless(unit: Unit) -> None:
+    """
+    Settle runs and sessions that no trace accounts for, and drop what hangs from them.
+    """
+    connection = unit.connection
+    traced = select(spans.c.trace_id).where(spans.c.trace_id == runs.c.trace_id).exists()
+    unit.fresh_runs.update(
+        connection.execute(select(runs.c.run_id).where(~traced)).scalars().all()
+    )
+    settle_runs(unit)
+    named = union(
+        select(sessions.c.session_id),
+        select(runs.c.session_id).where(runs.c.session_id.is_not(None)),
+    )
+    unit.dirty_sessions.update(connection.execute(named).scalars().all())
+    settle_sessions(unit)
+    for table in (steps, run_labels):
+        connection.execute(delete(table).where(table.c.run_id.not_in(select(runs.c.run_id))))
