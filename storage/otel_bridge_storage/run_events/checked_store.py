@@ -3,7 +3,7 @@ What all stores of run events have in common: arguments are checked, then hooks 
 """
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from otel_bridge_storage.errors import DatabaseError
@@ -27,22 +27,67 @@ class CheckedRunEventStore(RunEventStore):
         self._name = name
         self._closed = False
 
-    async def put(self, **event: Any) -> Record:  # noqa: D102 - told by the interface
-        checked = NewEvent.checked(**event)
+    async def put(
+        self,
+        *,
+        thread_id: str,
+        run_id: str,
+        event_type: str,
+        category: str,
+        content: Any = "",
+        metadata: dict[str, Any] | None = None,
+        created_at: str | None = None,
+    ) -> Record:
+        """
+        Check an event and write it.
+        """
+        checked = NewEvent.checked(
+            thread_id=thread_id,
+            run_id=run_id,
+            event_type=event_type,
+            category=category,
+            content=content,
+            metadata=metadata,
+            created_at=created_at,
+        )
         self._check_open()
         return (await self._append([checked]))[0]
 
-    async def put_batch(self, events: Sequence[dict[str, Any]]) -> list[Record]:  # noqa: D102
+    async def put_batch(self, events: Iterable[Mapping[str, Any]]) -> list[Record]:
+        """
+        Check events and write them, all or none.
+        """
         checked = checked_batch(events)
         self._check_open()
         return await self._append(checked) if checked else []
 
-    async def put_if_absent(self, **event: Any) -> tuple[Record, bool]:  # noqa: D102
-        checked = NewEvent.checked(**event)
+    async def put_if_absent(
+        self,
+        *,
+        thread_id: str,
+        run_id: str,
+        event_type: str,
+        category: str,
+        content: Any = "",
+        metadata: dict[str, Any] | None = None,
+        created_at: str | None = None,
+    ) -> tuple[Record, bool]:
+        """
+        Check an event and write it unless the run has one of its type.
+        """
+        checked = NewEvent.checked(
+            thread_id=thread_id,
+            run_id=run_id,
+            event_type=event_type,
+            category=category,
+            content=content,
+            metadata=metadata,
+            created_at=created_at,
+        )
         self._check_open()
         return await self._append_if_absent(checked)
 
-    async def list_messages(  # noqa: D102
+    async def list_messages(
         self,
         thread_id: str,
         *,
@@ -50,27 +95,33 @@ class CheckedRunEventStore(RunEventStore):
         before_seq: int | None = None,
         after_seq: int | None = None,
     ) -> list[Record]:
+        """
+        Check the arguments and list a thread's messages.
+        """
         thread_id = checked_id(thread_id, "thread_id")
         window = Window.checked(limit, before_seq, after_seq)
         self._check_open()
         return await self._messages(thread_id, None, window)
 
-    async def list_events(  # noqa: D102
+    async def list_events(
         self,
         thread_id: str,
         run_id: str,
         *,
-        event_types: Sequence[str] | None = None,
+        event_types: Iterable[str] | None = None,
         limit: int | None = 500,
         after_seq: int | None = None,
         task_id: str | None = None,
     ) -> list[Record]:
+        """
+        Check the arguments and list a run's events.
+        """
         thread_id, run_id = checked_id(thread_id, "thread_id"), checked_id(run_id, "run_id")
         query = EventQuery.checked(event_types, limit, after_seq, task_id)
         self._check_open()
         return await self._events(thread_id, run_id, query)
 
-    async def list_messages_by_run(  # noqa: D102
+    async def list_messages_by_run(
         self,
         thread_id: str,
         run_id: str,
@@ -79,27 +130,42 @@ class CheckedRunEventStore(RunEventStore):
         before_seq: int | None = None,
         after_seq: int | None = None,
     ) -> list[Record]:
+        """
+        Check the arguments and list a run's messages.
+        """
         thread_id, run_id = checked_id(thread_id, "thread_id"), checked_id(run_id, "run_id")
         window = Window.checked(limit, before_seq, after_seq)
         self._check_open()
         return await self._messages(thread_id, run_id, window)
 
-    async def count_messages(self, thread_id: str) -> int:  # noqa: D102
+    async def count_messages(self, thread_id: str) -> int:
+        """
+        Count a thread's messages.
+        """
         thread_id = checked_id(thread_id, "thread_id")
         self._check_open()
         return await self._count_messages(thread_id)
 
-    async def delete_by_thread(self, thread_id: str) -> int:  # noqa: D102
+    async def delete_by_thread(self, thread_id: str) -> int:
+        """
+        Delete a thread's events.
+        """
         thread_id = checked_id(thread_id, "thread_id")
         self._check_open()
         return await self._delete(thread_id, None)
 
-    async def delete_by_run(self, thread_id: str, run_id: str) -> int:  # noqa: D102
+    async def delete_by_run(self, thread_id: str, run_id: str) -> int:
+        """
+        Delete a run's events.
+        """
         thread_id, run_id = checked_id(thread_id, "thread_id"), checked_id(run_id, "run_id")
         self._check_open()
         return await self._delete(thread_id, run_id)
 
-    async def close(self) -> None:  # noqa: D102
+    async def close(self) -> None:
+        """
+        Let go of what the store holds; once is enough.
+        """
         if not self._closed:
             self._closed = True
             await self._close()

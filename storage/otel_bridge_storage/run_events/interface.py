@@ -3,7 +3,7 @@
 """
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from types import TracebackType
 from typing import Any, Self
@@ -82,7 +82,7 @@ class RunEventStore(abc.ABC):
         """
 
     @abc.abstractmethod
-    async def put_batch(self, events: Sequence[dict[str, Any]]) -> list[Record]:
+    async def put_batch(self, events: Iterable[Mapping[str, Any]]) -> list[Record]:
         """
         Write several events, of one thread or many, all or none.
 
@@ -137,7 +137,7 @@ class RunEventStore(abc.ABC):
         thread_id: str,
         run_id: str,
         *,
-        event_types: Sequence[str] | None = None,
+        event_types: Iterable[str] | None = None,
         limit: int | None = 500,
         after_seq: int | None = None,
         task_id: str | None = None,

@@ -12,6 +12,8 @@ from otel_bridge_storage.values import clean
 DEEPEST = 200
 # Python reads no number of more than 4,300 digits.
 _MOST_BITS = 14_000
+_LONGEST_PATH = 10
+_LONGEST_KEY = 40
 
 
 def json_copy(value: object, name: str) -> Any:
@@ -59,7 +61,9 @@ class _RefusedError(Exception):
         self.inside: list[str | int] = []
 
     def path(self) -> str:
-        return "".join(f"[{key!r}]" for key in reversed(self.inside[-DEEPEST:]))
+        outermost = self.inside[: -_LONGEST_PATH - 1 : -1]
+        shown = "".join(f"[{key!r:.{_LONGEST_KEY}}]" for key in outermost)
+        return shown if len(outermost) == len(self.inside) else f"{shown}…"
 
 
 def _copy(value: object, depth: int) -> Any:
@@ -87,7 +91,9 @@ def _object(value: dict[Any, Any], depth: int) -> dict[str, Any]:
     copied = {}
     for key, item in value.items():
         if not isinstance(key, str) or clean(key) != key:
-            raise _RefusedError(f"has the key {key!r}: use texts as keys, of valid characters")
+            raise _RefusedError(
+                f"has the key {key!r:.{_LONGEST_KEY}}: use texts as keys, of valid characters"
+            )
         try:
             copied[str.__str__(key)] = _copy(item, depth + 1)
         except _RefusedError as refused:

@@ -3,12 +3,12 @@ Which part of a list is wanted; the same rules in every store of run events.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from otel_bridge_storage.errors import QueryError
-from otel_bridge_storage.paging import checked_limit
+from otel_bridge_storage.paging import bounded, checked_limit
 from otel_bridge_storage.run_events.event import checked_id
 
 Item = TypeVar("Item")
@@ -42,7 +42,7 @@ class Window:
             QueryError: The limit is not a number from 1 on, or a cursor is no number.
         """
         return cls(
-            limit=None if limit is None else checked_limit(limit),
+            limit=None if limit is None else bounded(checked_limit(limit)),
             before=_checked_cursor(before, "before_seq"),
             after=_checked_cursor(after, "after_seq"),
             from_start=from_start or after is not None,
@@ -82,7 +82,7 @@ class EventQuery:
     @classmethod
     def checked(
         cls,
-        event_types: Sequence[str] | None,
+        event_types: Iterable[str] | None,
         limit: int | None,
         after_seq: int | None,
         task_id: str | None,
@@ -93,8 +93,8 @@ class EventQuery:
         Raises:
             QueryError: An argument makes no sense; the error names it.
         """
-        if isinstance(event_types, str):
-            raise QueryError(f"event_types={event_types!r} is one text: give a list of texts")
+        if isinstance(event_types, str) or not isinstance(event_types, Iterable | None):
+            raise QueryError(f"event_types={event_types!r} is no list: give a list of texts")
         return cls(
             window=Window.checked(limit, None, after_seq, from_start=True),
             event_types=None
@@ -105,6 +105,8 @@ class EventQuery:
 
 
 def _checked_cursor(cursor: Any, name: str) -> int | None:
-    if cursor is None or (isinstance(cursor, int) and not isinstance(cursor, bool)):
-        return cursor
+    if cursor is None:
+        return None
+    if isinstance(cursor, int) and not isinstance(cursor, bool):
+        return bounded(cursor)
     raise QueryError(f"{name}={cursor!r} is not a number: give the seq of a record, or None")

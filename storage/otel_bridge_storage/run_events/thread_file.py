@@ -18,6 +18,9 @@ from otel_bridge_storage.run_events.json_values import json_line
 from otel_bridge_storage.run_events.thread_index import Entry
 
 FORMAT = 1
+_GENERATION_BYTES = 12
+# The part of the header that tells one generation of a file from another.
+MARK_SIZE = len('{"generation":""') + 2 * _GENERATION_BYTES
 _TEXTS = ("run_id", "event_type", "category", "created_at")
 
 
@@ -66,8 +69,7 @@ def new_header(thread_id: str, last_seq: int) -> bytes:
     """
     Write the first line of a file of a new generation.
     """
-    # The generation comes first, and has one length, so that a look at it reads little.
-    head = {"generation": secrets.token_hex(12), "format": FORMAT}
+    head = {"generation": secrets.token_hex(_GENERATION_BYTES), "format": FORMAT}
     return json_line(head | {"thread_id": thread_id, "last_seq": last_seq})
 
 

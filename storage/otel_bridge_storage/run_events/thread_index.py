@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from operator import attrgetter
+from sys import intern
 from typing import Any, Generic, TypeVar
 
 from otel_bridge_storage.run_events.event import MESSAGE
@@ -39,8 +40,8 @@ class Entry(Generic[Held]):
         task_id = record["metadata"].get("task_id")
         return cls(
             seq=record["seq"],
-            run_id=record["run_id"],
-            event_type=record["event_type"],
+            run_id=intern(record["run_id"]),
+            event_type=intern(record["event_type"]),
             is_message=record["category"] == MESSAGE,
             task_id=task_id if isinstance(task_id, str) else None,
             held=held,
@@ -87,7 +88,9 @@ class ThreadIndex(Generic[Held]):
         """
         List messages of the thread, or of one run.
         """
-        return window.cut(self._messages if run_id is None else self._run(run_id).messages, _BY_SEQ)
+        return window.cut(
+            self._messages if run_id is None else self._run(run_id).messages, _BY_SEQ
+        )
 
     def count_messages(self) -> int:
         """
