@@ -9,13 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from otel_bridge_storage.run_events import RunEventStore
+
+from otel_bridge.event_stores import RunEventStore
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
 
 BACKENDS: dict[str, Callable[[Path], str]] = {
     "memory": lambda _: "memory://",
     "jsonl": lambda folder: f"jsonl:{folder}",
+    "sqlite": lambda folder: f"sqlite:///{_made(folder) / 'runs.db'}",
 }
-DURABLE = ["jsonl"]
+DURABLE = ["jsonl", "sqlite"]
 
 every_backend = pytest.mark.parametrize("backend", BACKENDS)
 every_durable_backend = pytest.mark.parametrize("backend", DURABLE)

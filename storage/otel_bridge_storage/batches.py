@@ -5,6 +5,7 @@ A batch of arrivals with the versions of each span joined.
 from collections import defaultdict
 from collections.abc import Sequence
 
+from otel_bridge_storage.readings import FactReading
 from otel_bridge_storage.records import Arrival, LogRecord, SpanEvent, SpanRecord
 from otel_bridge_storage.span_rows import Key, richness
 
@@ -16,12 +17,14 @@ class Batch:
     Attributes:
         spans: The best version of each span.
         events: Events that came ahead of their span's end.
+        facts: Facts of spans that are known as such, and need not be read.
         duplicates: Versions of spans that another in the batch makes needless.
     """
 
     def __init__(self, arrivals: Sequence[Arrival]) -> None:
         self.spans: dict[Key, SpanRecord] = {}
         self.events: defaultdict[Key, list[SpanEvent]] = defaultdict(list)
+        self.facts: defaultdict[Key, list[FactReading]] = defaultdict(list)
         self.logs: list[LogRecord] = []
         self.duplicates = 0
         for arrival in arrivals:

@@ -15,7 +15,7 @@ from otel_bridge_storage.interning import KnownRows
 from otel_bridge_storage.liveness import Presence, Writer
 from otel_bridge_storage.log_content import store_logs
 from otel_bridge_storage.readings import FactReading, Pricer, Reader
-from otel_bridge_storage.records import Arrival, SpanEvent, SpanRecord
+from otel_bridge_storage.records import Arrival, SpanRecord
 from otel_bridge_storage.settling import settle
 from otel_bridge_storage.span_binding import bind, home, mark, write_bindings, write_spans
 from otel_bridge_storage.span_rows import FIND_BY_KEY, Key, load_by_id, prepare_span, richness
@@ -85,7 +85,7 @@ class Ingestor:
                     pricer=self._pricer,
                     writer_id=self._presence.show(connection),
                 )
-                applied = _apply(unit, batch)
+                applied = apply_batch(unit, batch)
                 unit.numbers.save()
         except BaseException:
             self._known.forget()
@@ -125,15 +125,18 @@ class Ingestor:
             self._presence.leave(connection)
 
 
-def _apply(unit: Unit, batch: Batch) -> Applied:
-    arrived = {*batch.spans, *batch.events}
+def apply_batch(unit: Unit, batch: Batch) -> Applied:
+    """
+    Store a batch as part of a transaction, and settle all that is derived from it.
+    """
+    arrived = {*batch.spans, *batch.events, *batch.facts}
     parents = {parent_key(s.trace_id, s.parent_span_id) for s in batch.spans.values()}
     wanted = sorted(arrived | {key for key in parents if key is not None})
     known = {(row.trace_id, row.span_id): row for row in unit.select(FIND_BY_KEY, wanted)}
     stored = {key: row for key, row in known.items() if key in arrived}
     accepted = _better_ones(unit, batch.spans, stored)
     _take(unit, accepted, stored)
-    events, orphaned = _live_events(unit, batch.events, stored)
+    events, orphaned = _live_events(unit, batch, stored)
     unit.texts.store()
     moved = bind(unit, known)
     write_spans(unit)
@@ -191,7 +194,7 @@ def _take(unit: Unit, accepted: Iterable[SpanRecord], stored: Mapping[Key, Any])
 
 
 def _live_events(
-    unit: Unit, arrived: Mapping[Key, Sequence[SpanEvent]], stored: Mapping[Key, Any]
+    unit: Unit, batch: Batch, stored: Mapping[Key, Any]
 ) -> tuple[dict[int, list[FactReading]], int]:
     """
     Read events that came ahead of their span's end.
@@ -202,7 +205,8 @@ def _live_events(
     rows = {change.node.key: change.id for change in unit.changes.values()}
     facts: defaultdict[int, list[FactReading]] = defaultdict(list)
     orphaned = 0
-    for key, events in arrived.items():
+    for key in {**batch.events, **batch.facts}:
+        events = batch.events.get(key, ())
         span = rows.get(key) or (stored[key].id if key in stored else None)
         if span is None:
             orphaned += len(events)
@@ -211,4 +215,5 @@ def _live_events(
             unit.event_runs[span] = stored[key].run_id or key[0]
         read = [unit.reader.read_event(event.event) for event in events]
         facts[span] += [fact for fact in read if fact is not None]
+        facts[span] += batch.facts.get(key, ())
     return facts, orphaned

@@ -1,0 +1,27 @@
+"""
+`otel-bridge rebuild`: make derived rows anew.
+"""
+
+from otel_bridge import maintenance
+from otel_bridge.cli.output import write_line
+from otel_bridge.cli.progress import progress
+
+
+def rebuild(*, db: str) -> int:
+    """
+    Make runs, calls, steps and sessions anew, and say of how many spans.
+    """
+    with progress("spans", None) as done:
+        shown = 0
+
+        def tell(count: int, _: int) -> None:
+            nonlocal shown
+            done(count - shown)
+            shown = count
+
+        rebuilt = maintenance.rebuild(db, progress=tell)
+    write_line(
+        f"{db}: {rebuilt.runs:,} runs made anew from {rebuilt.spans:,} spans "
+        f"of {rebuilt.traces:,} traces"
+    )
+    return 0

@@ -1,0 +1,101 @@
+"""
+Deleting spans and all that hangs from them; what is left is derived anew.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from otel_bridge_storage.erasure.erased import Erased
+from otel_bridge_storage.erasure.spans_of import neighbours
+from otel_bridge_storage.event_tables import run_events
+from otel_bridge_storage.replay import replay
+from otel_bridge_storage.schema import (
+    llm_calls,
+    logs,
+    run_log,
+    runs,
+    spans,
+    steps,
+    tool_calls,
+)
+from otel_bridge_storage.statements import KEYS, Lookup
+from otel_bridge_storage.unit import Unit
+
+_GONE = Lookup(select(spans.c.trace_id, spans.c.span_id, spans.c.run_id).where(KEYS), spans.c.id)
+_TRACES_OF = Lookup(select(spans.c.trace_id).where(KEYS).distinct(), spans.c.id)
+_LEFT = Lookup(select(spans.c.trace_id).where(KEYS).distinct(), spans.c.trace_id)
+_ENTRIES = Lookup(select(run_log.c.seq, run_log.c.run_id).where(KEYS), run_log.c.span)
+_EVENTS = Lookup(delete(run_events).where(KEYS), run_events.c.entry)
+_DEPENDENT = (llm_calls, tool_calls, steps, run_log)
+_RUNS_OF = tuple(Lookup(select(t.c.run_id).where(KEYS), t.c.span) for t in _DEPENDENT)
+_DELETE_OF = tuple(Lookup(delete(t).where(KEYS), t.c.span) for t in _DEPENDENT)
+_DELETE_SPANS = Lookup(delete(spans).where(KEYS), spans.c.id)
+_LOGS_OF_SPANS = Lookup(select(logs.c.id).where(KEYS), logs.c.trace_id, logs.c.span_id)
+_LOGS_OF_TRACES = Lookup(select(logs.c.id).where(KEYS), logs.c.trace_id)
+_DELETE_LOGS = Lookup(delete(logs).where(KEYS), logs.c.id)
+_RUNS = Lookup(select(runs.c.run_id).where(KEYS), runs.c.run_id)
+
+
+def delete_spans(unit: Unit, doomed: set[int]) -> Erased:
+    """
+    Delete spans with their logs, calls, steps and entries of the run log.
+
+    What copies of their calls elsewhere, the rest of their traces, their runs and their
+    sessions come to without them is settled in the same transaction.
+    """
+    if not doomed:
+        return Erased()
+    ids = sorted(doomed)
+    near = unit.select(_TRACES_OF, sorted(neighbours(unit, doomed)))
+    gone = unit.select(_GONE, ids)
+    concerned = _runs_of(unit, ids) | {row.run_id or row.trace_id for row in gone}
+    there = _count_runs(unit, concerned)
+    _delete_dependent(unit, ids)
+    unit.delete(_DELETE_SPANS, ids)
+    traces = sorted({row.trace_id for row in gone})
+    left = {row.trace_id for row in unit.select(_LEFT, traces)}
+    deleted_logs = _delete_logs(unit, gone, [trace for trace in traces if trace not in left])
+    unit.fresh_runs |= concerned
+    unit.reshaped_runs |= concerned
+    replay(unit, sorted(left | {row.trace_id for row in near}))
+    return Erased(runs=there - _count_runs(unit, concerned), spans=len(gone), logs=deleted_logs)
+
+
+def _runs_of(unit: Unit, ids: Sequence[int]) -> set[str]:
+    return {
+        row.run_id
+        for lookup in _RUNS_OF
+        for row in unit.select(lookup, ids)
+        if row.run_id is not None
+    }
+
+
+def _count_runs(unit: Unit, run_ids: set[str]) -> int:
+    return len(unit.select(_RUNS, sorted(run_ids)))
+
+
+def _delete_dependent(unit: Unit, ids: Sequence[int]) -> None:
+    unit.delete(_EVENTS, [row.seq for row in unit.select(_ENTRIES, ids)])
+    for lookup in _DELETE_OF:
+        unit.delete(lookup, ids)
+
+
+def _delete_logs(unit: Unit, gone: Sequence[Any], whole_traces: Sequence[str]) -> int:
+    """
+    Delete the logs of spans that are gone, and of traces of which nothing is left.
+    """
+    keys = sorted((row.trace_id, row.span_id) for row in gone)
+    found = {row.id for row in unit.select(_LOGS_OF_SPANS, keys)}
+    found |= {row.id for row in unit.select(_LOGS_OF_TRACES, whole_traces)}
+    unit.delete(_DELETE_LOGS, sorted(found))
+    return len(found)
+
+
+def delete_logs(unit: Unit, ids: set[int]) -> Erased:
+    """
+    Delete log records.
+    """
+    unit.delete(_DELETE_LOGS, sorted(ids))
+    return Erased(logs=len(ids))

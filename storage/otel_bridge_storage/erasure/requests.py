@@ -1,0 +1,127 @@
+"""
+Erasing on request: a run, a session, or all of a user or a tenant.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, delete, select
+
+from otel_bridge_storage.database import Database
+from otel_bridge_storage.erasure.deletion import delete_spans
+from otel_bridge_storage.erasure.erased import Erased
+from otel_bridge_storage.erasure.families import below, families_of, held
+from otel_bridge_storage.erasure.leftovers import sweep
+from otel_bridge_storage.erasure.spans_of import remains, spans_of_runs
+from otel_bridge_storage.errors import QueryError
+from otel_bridge_storage.event_tables import event_threads
+from otel_bridge_storage.interning import KnownRows
+from otel_bridge_storage.readings import Pricer, Reader
+from otel_bridge_storage.schema import runs, sessions, spans
+from otel_bridge_storage.thread_tables import thread_runs, threads
+from otel_bridge_storage.unit import Unit
+
+HOLD_TAG = "legal-hold"
+
+
+def erase(
+    database: Database,
+    *,
+    reader: Reader,
+    pricer: Pricer,
+    run_id: str | None = None,
+    session_id: str | None = None,
+    user_id: str | None = None,
+    tenant_id: str | None = None,
+    hold_tags: Sequence[str] = (HOLD_TAG,),
+    compact: bool = True,
+) -> Erased:
+    """
+    Erase a run, a session, or all of a user or a tenant, with all runs below.
+
+    Afterwards no text of it is left in the file, unless something that stays says the
+    same. What arrives of it later is stored as something new.
+
+    Args:
+        hold_tags: Runs with one of these tags stay, and so does their whole family.
+        compact: Write the file anew, so that no trace of what was deleted is left in it.
+
+    Raises:
+        QueryError: Not exactly one of run, session, user and tenant is given.
+        DatabaseUnavailableError: The rows are gone, and the file could not be written
+            anew, since others use it.
+        sqlalchemy.exc.DBAPIError: The database refused; nothing is gone.
+    """
+    named = {"run_id": run_id, "session_id": session_id, "user_id": user_id}
+    named["tenant_id"] = tenant_id
+    given = {name: value for name, value in named.items() if value is not None}
+    if len(given) != 1:
+        raise QueryError("name one thing to erase: a run, a session, a user or a tenant")
+    (name, value), *_ = given.items()
+    with database.transaction() as connection:
+        unit = Unit.begin(connection, KnownRows(), reader=reader, pricer=pricer, writer_id=None)
+        erased = _erase(unit, name, value, hold_tags)
+        unit.numbers.save()
+        erased += Erased(texts=sweep(connection))
+    if compact:
+        database.compact()
+    return erased
+
+
+def _erase(unit: Unit, name: str, value: str, hold_tags: Sequence[str]) -> Erased:
+    connection = unit.connection
+    asked = set(connection.execute(select(runs.c.run_id).where(runs.c[name] == value)).scalars())
+    asked = below(connection, asked)
+    kept = kept_by_hold(connection, asked, hold_tags)
+    session_ids = _sessions_of(connection, name, value, asked)
+    doomed = spans_of_runs(unit, asked - kept)
+    if name in ("session_id", "user_id"):
+        doomed |= _other_spans(connection, spans.c[name] == value, kept)
+        doomed |= remains(unit, doomed)
+    erased = delete_spans(unit, doomed)
+    _delete_threads(connection, session_ids)
+    connection.execute(delete(thread_runs).where(thread_runs.c.run_id.in_(asked - kept)))
+    return erased + Erased(held_runs=len(asked & kept))
+
+
+def kept_by_hold(connection: Connection, run_ids: set[str], hold_tags: Sequence[str]) -> set[str]:
+    """
+    Give the runs of the families of some runs in which one is on hold.
+    """
+    if not hold_tags:
+        return set()
+    families = families_of(connection, run_ids)
+    marked = held(connection, {r for f in families for r in f.run_ids}, hold_tags)
+    return {run for family in families if family.run_ids & marked for run in family.run_ids}
+
+
+def _other_spans(
+    connection: Connection, condition: ColumnElement[bool], kept: set[str]
+) -> set[int]:
+    rows = connection.execute(
+        select(spans.c.id, spans.c.run_id, spans.c.trace_id).where(condition)
+    )
+    return {row.id for row in rows if (row.run_id or row.trace_id) not in kept}
+
+
+def _sessions_of(connection: Connection, name: str, value: str, asked: set[str]) -> set[str]:
+    """
+    Give the sessions that end with the request: the one that is named, and those of the
+    runs that go.
+    """
+    if name == "session_id":
+        return {value}
+    if name == "run_id":
+        return set()
+    query = select(runs.c.run_id, runs.c.session_id).where(runs.c[name] == value)
+    return {row.session_id for row in connection.execute(query) if row.session_id}
+
+
+def _delete_threads(connection: Connection, session_ids: set[str]) -> None:
+    """
+    Delete what is kept of threads of which no run is left.
+    """
+    for session_id in sorted(session_ids):
+        still = select(sessions.c.session_id).where(sessions.c.session_id == session_id)
+        if connection.execute(still).first() is None:
+            for table in (threads, event_threads):
+                connection.execute(delete(table).where(table.c.thread_id == session_id))

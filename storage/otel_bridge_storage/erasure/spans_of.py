@@ -1,0 +1,78 @@
+"""
+Which spans are erased with some runs.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+
+from otel_bridge_storage.call_links import LLM_LINKS, TOOL_LINKS
+from otel_bridge_storage.schema import llm_calls, runs, spans, tool_calls
+from otel_bridge_storage.statements import KEYS, Lookup
+from otel_bridge_storage.unit import Unit
+
+_TRACES = Lookup(select(runs.c.trace_id, runs.c.run_id, runs.c.span_id).where(KEYS), runs.c.run_id)
+_STRETCHES = Lookup(
+    select(spans.c.trace_id).where(spans.c.role == "run", KEYS).distinct(), spans.c.run_id
+)
+_LLM_CALLS = Lookup(select(llm_calls.c.span).where(KEYS), llm_calls.c.run_id)
+_TOOL_CALLS = Lookup(select(tool_calls.c.span).where(KEYS), tool_calls.c.run_id)
+_PLACES = Lookup(
+    select(spans.c.id, spans.c.trace_id, spans.c.run_id, spans.c.role).where(KEYS), spans.c.id
+)
+_IN_TRACES = Lookup(
+    select(spans.c.id, spans.c.trace_id, spans.c.run_id, spans.c.role).where(KEYS),
+    spans.c.trace_id,
+)
+
+
+def spans_of_runs(unit: Unit, run_ids: Iterable[str]) -> set[int]:
+    """
+    Give the spans of some runs, and the copies of their calls outside any run.
+
+    Where nothing of a trace would be left but spans that tell of no agent, they go too.
+    """
+    wanted = set(run_ids)
+    found = _inside(unit, wanted)
+    found |= {row.span for row in unit.select(_LLM_CALLS, sorted(wanted))}
+    found |= {row.span for row in unit.select(_TOOL_CALLS, sorted(wanted))}
+    found |= _stray_copies(unit, found)
+    return found | remains(unit, found)
+
+
+def remains(unit: Unit, doomed: set[int]) -> set[int]:
+    """
+    Give what is left of traces in which no run and no call is left.
+    """
+    traces = {row.trace_id for row in unit.select(_PLACES, sorted(doomed))}
+    left = [row for row in unit.select(_IN_TRACES, sorted(traces)) if row.id not in doomed]
+    telling = {row.trace_id for row in left if row.role is not None}
+    return {row.id for row in left if row.trace_id not in telling}
+
+
+def neighbours(unit: Unit, doomed: set[int]) -> set[int]:
+    """
+    Give the spans outside that may show the same calls as some inside.
+    """
+    near: set[int] = set()
+    for links in (LLM_LINKS, TOOL_LINKS):
+        near.update(span for group in links.components(unit, doomed) for span in group)
+    return near - doomed
+
+
+def _inside(unit: Unit, wanted: set[str]) -> set[int]:
+    rows = unit.select(_TRACES, sorted(wanted))
+    # A run without a span of its own is what its trace holds outside of other runs.
+    implicit = {row.run_id for row in rows if row.span_id is None}
+    traces = {row.trace_id for row in rows}
+    traces |= {row.trace_id for row in unit.select(_STRETCHES, sorted(wanted))}
+    return {
+        row.id
+        for row in unit.select(_IN_TRACES, sorted(traces))
+        if row.run_id in wanted or (row.run_id is None and row.trace_id in implicit)
+    }
+
+
+def _stray_copies(unit: Unit, doomed: set[int]) -> set[int]:
+    near = unit.select(_PLACES, sorted(neighbours(unit, doomed)))
+    return {row.id for row in near if row.run_id is None}
