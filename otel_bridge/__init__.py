@@ -39,6 +39,11 @@ if TYPE_CHECKING:
         UserStepCommitted,
     )
     from otel_bridge_storage.run_store import RunStore
+    from otel_bridge_storage.threads import (
+        MetadataStore,
+        open_metadata_store,
+        register_metadata_store,
+    )
 
     from otel_bridge.bridge import Bridge, install
     from otel_bridge.processor import RunLogLogRecordProcessor, RunLogSpanProcessor
@@ -57,6 +62,7 @@ __all__ = [
     "LLMCallCompleted",
     "LLMCallFailed",
     "LLMCallStarted",
+    "MetadataStore",
     "OtelBridgeError",
     "PiiMapped",
     "Queries",
@@ -79,4 +85,6 @@ __all__ = [
     "UserStepCommitted",
     "carry",
     "install",
+    "open_metadata_store",
+    "register_metadata_store",
 ]

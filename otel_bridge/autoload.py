@@ -26,8 +26,9 @@ class RunLogSpanExporter(SpanExporter):
     """
     Records the spans of the global tracer provider into `$OTEL_BRIDGE_DB`.
 
-    `OTEL_BRIDGE_CAPTURE_CONTENT=false` leaves content out. A database that cannot be
-    opened is logged; the program runs on unrecorded.
+    `OTEL_BRIDGE_CAPTURE_CONTENT=false` leaves content out. A database that is not one of
+    ours is logged, and the program runs on unrecorded; one that cannot be opened now is
+    tried again.
     """
 
     def __init__(self) -> None:

@@ -25,9 +25,9 @@ from otel_bridge.export import (
     endpoint_configured,
     otlp_exporter,
 )
+from otel_bridge.process_ends import close_at_end_of_child
 from otel_bridge.processor import RunLogLogRecordProcessor, RunLogSpanProcessor
 from otel_bridge.recorder import Recorder
-from otel_bridge.recording import close_at_end_of_child
 from otel_bridge.threads import propagate_to_threads
 
 DEFAULT_DATABASE = "otel-bridge.db"
@@ -176,7 +176,9 @@ def install(
         block_s: How long a full queue may hold up the agent's thread, in seconds.
 
     Raises:
-        DatabaseError: The database cannot be opened or is not one of ours.
+        DatabaseError: The database is not one of ours, is damaged, of a newer version, or
+            in a folder that does not exist. One that cannot be opened now is logged,
+            and tried again with each batch.
         OtelBridgeError: The program's tracer provider is not of the OpenTelemetry SDK.
         ValueError: The OTLP endpoint or protocol is malformed.
     """

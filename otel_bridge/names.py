@@ -36,6 +36,7 @@ _FACTS = (
 
 HOMES = {
     "Bridge": "otel_bridge.bridge",
+    "MetadataStore": "otel_bridge_storage.threads",
     "OtelBridgeError": "otel_bridge_storage.errors",
     "Queries": "otel_bridge_queries.queries",
     "RunLogLogRecordProcessor": "otel_bridge.processor",
@@ -43,6 +44,8 @@ HOMES = {
     "RunStore": "otel_bridge_storage.run_store",
     "carry": "otel_bridge.threads",
     "install": "otel_bridge.bridge",
+    "open_metadata_store": "otel_bridge_storage.threads",
+    "register_metadata_store": "otel_bridge_storage.threads",
     **dict.fromkeys(_FACTS, "otel_bridge_storage.facts"),
 }
 

@@ -25,7 +25,8 @@ class RunLogSpanProcessor(SpanProcessor):
     runs, and at its end.
 
     Args:
-        target: Path or `sqlite:///` URL of the database, or a recording to share.
+        target: Path, `sqlite:///PATH`, `memory://NAME` or `postgresql://` URL of the
+            database, or a recording to share.
         capture_content: False leaves out what people, models and tools wrote.
         redact: Called with an attribute's name and each text of content in it; gives
             the text to store.
@@ -35,7 +36,9 @@ class RunLogSpanProcessor(SpanProcessor):
             finds no room after that is counted as lost.
 
     Raises:
-        DatabaseError: The database cannot be opened or is not one of ours.
+        DatabaseError: The database is not one of ours, is damaged, of a newer version, or
+            in a folder that does not exist. One that cannot be opened now is logged,
+            and tried again with each batch.
     """
 
     def __init__(

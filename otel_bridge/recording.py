@@ -4,50 +4,39 @@ The way of telemetry from the program into its database, in a thread of its own.
 
 import logging
 import os
-import sys
-import weakref
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MethodType
 from typing import Any, cast
 
 from opentelemetry.sdk._logs import ReadWriteLogRecord
 from opentelemetry.sdk.trace import ReadableSpan, Span
-from opentelemetry.trace import format_span_id, format_trace_id
 from otel_bridge_storage.addresses import Address
-from otel_bridge_storage.database import may_pass
-from otel_bridge_storage.ingest import Ingestor
 from otel_bridge_storage.liveness import HEARTBEAT_S
-from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.queue_stats import QueueStats
 from otel_bridge_storage.readings import Pricer, Reader
-from otel_bridge_storage.records import Arrival, EventRecord, SpanEvent
-from otel_bridge_storage.write_queue import TryAgainError, WriteQueue
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from otel_bridge_storage.write_queue import WriteQueue
 
 from otel_bridge.content import ContentPolicy
-from otel_bridge.sdk_records import SdkRecords
+from otel_bridge.database_writer import DatabaseWriter
+from otel_bridge.offers import (
+    Happened,
+    Offer,
+    OfferedRecords,
+    Started,
+    log_size,
+    size_of,
+    span_size,
+)
+from otel_bridge.process_ends import (
+    close_at_end_of_child,
+    close_at_end_of_fork,
+    tell_of_forks,
+)
 
 _log = logging.getLogger("otel_bridge")
-_BUSY_TIMEOUT_S = 1.0
 _HOLD_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Started:
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class _Happened:
-    span: Span
-    name: str
-    attributes: Mapping[str, Any]
-    time_ns: int
-
-
-_Item = ReadableSpan | _Started | _Happened | ReadWriteLogRecord
+_CLOSES_LATE = 10
 
 
 class Recording:
@@ -55,17 +44,23 @@ class Recording:
     A database that telemetry of this process is being recorded into.
 
     Survives a fork: the child goes on recording into the same file as a writer of its
-    own, and what waited at the moment of the fork is written by the parent alone.
+    own, and what waited at the moment of the fork is written by the parent alone. A child
+    that cannot, as with a database in memory, says so once and counts what it is offered
+    as lost.
+
+    A database that cannot be opened now, or not be written, is tried again and again;
+    what is offered meanwhile waits within the bounds given here.
 
     Args:
-        target: Path or `sqlite:///` URL.
+        target: A path or URL; see `addresses.address_of`.
         policy: What happens to content on its way into the database.
         max_items: Spans that may wait to be written.
         max_bytes: Size of what may wait, by the length of its texts.
         block_s: How long the agent's thread may be held up when the queue is full.
 
     Raises:
-        DatabaseError: The database cannot be opened or is not one of ours.
+        DatabaseError: The database is not one of ours, is damaged, of a newer version, or
+            in a folder that does not exist.
     """
 
     def __init__(
@@ -79,17 +74,14 @@ class Recording:
         max_bytes: int = 64 * 1024 * 1024,
         block_s: float = 0.25,
     ) -> None:
-        self._reader = reader
-        self._pricer = pricer
         self._policy = policy or ContentPolicy()
-        self._database = open_database(target, busy_timeout_s=_BUSY_TIMEOUT_S)
-        self._records = SdkRecords()
+        self._records = OfferedRecords(self._policy)
+        self._writer = DatabaseWriter(target, reader=reader, pricer=pricer)
         self._open_spans: dict[int, None] = {}
         self._closed = False
         self._held = False
         self._astray = False
-        self._ingestor = self._new_ingestor()
-        self._queue: WriteQueue[_Item] = WriteQueue(
+        self._queue: WriteQueue[Offer] = WriteQueue(
             self._write,
             max_items=max_items,
             max_bytes=max_bytes,
@@ -97,15 +89,15 @@ class Recording:
             idle=self._upkeep,
             idle_s=HEARTBEAT_S,
         )
-        _survive_forks(self)
-        _finalize(self)
+        tell_of_forks(self)
+        close_at_end_of_child(cast("MethodType", self.close), priority=_CLOSES_LATE)
 
     @property
     def address(self) -> Address:
         """
         Where the database is.
         """
-        return self._database.address
+        return self._writer.address
 
     @property
     def closed(self) -> bool:
@@ -127,7 +119,7 @@ class Recording:
         """
         if self._takes():
             self._open_spans[span.get_span_context().span_id] = None
-            self._queue.offer(_Started(span))
+            self._queue.offer(Started(span))
 
     def ended(self, span: ReadableSpan) -> None:
         """
@@ -139,22 +131,21 @@ class Recording:
         if self._takes() or (known and not self._closed):
             if context is not None:
                 self._open_spans.pop(context.span_id, None)
-            self._queue.offer(span, _span_size(span))
+            self._queue.offer(span, span_size(span))
 
     def happened(self, span: Span, name: str, attributes: Mapping[str, Any], time_ns: int) -> None:
         """
         Record an event of an open span ahead of the span's end.
         """
         if self._takes():
-            self._queue.offer(_Happened(span, name, attributes, time_ns), _size(attributes))
+            self._queue.offer(Happened(span, name, attributes, time_ns), size_of(attributes))
 
     def logged(self, log: ReadWriteLogRecord) -> None:
         """
         Record a log record.
         """
         if self._takes():
-            record = log.log_record
-            self._queue.offer(log, _value_size(record.body) + _size(record.attributes))
+            self._queue.offer(log, log_size(log))
 
     def missed(self, what: str, error: Exception) -> None:
         """
@@ -181,11 +172,7 @@ class Recording:
         whole = self._queue.close(timeout_s)
         if self._astray or not self._queue.hold(_HOLD_S):
             return False
-        try:
-            self._ingestor.leave()
-        except SQLAlchemyError as error:
-            _log.warning("otel-bridge could not sign off from %s: %s", self.address, error)
-        self._database.close()
+        self._writer.close()
         self._queue.release()
         return whole
 
@@ -193,41 +180,21 @@ class Recording:
         # What an instrumentation makes of the writer's own work must not feed it.
         return not self._closed and not self._queue.on_writer_thread()
 
-    def _new_ingestor(self) -> Ingestor:
-        return Ingestor(self._database, reader=self._reader, pricer=self._pricer)
-
-    def _write(self, items: Sequence[_Item]) -> None:
-        try:
-            self._ingestor.apply(list(self._arrivals(items)))
-        except OperationalError as error:
-            if not may_pass(error):
-                raise
-            raise TryAgainError(f"{self.address}: {error.orig}") from error
-
-    def _arrivals(self, items: Sequence[_Item]) -> Iterable[Arrival]:
-        ended = {_identity(item) for item in items if isinstance(item, ReadableSpan)}
-        for item in items:
-            if isinstance(item, _Started):
-                if _identity(item.span) not in ended:
-                    yield self._policy.span(self._records.span(item.span))
-            elif isinstance(item, _Happened):
-                yield self._policy.live_event(_live_event(item))
-            elif isinstance(item, ReadableSpan):
-                yield self._policy.span(self._records.span(item))
-            else:
-                yield self._policy.log(self._records.log(item))
+    def _write(self, offers: Sequence[Offer]) -> None:
+        self._writer.write(self._records.arrivals(offers))
 
     def _upkeep(self) -> None:
         if self._open_spans:
-            self._ingestor.renew()
+            self._writer.renew()
 
     def before_fork(self) -> None:
         """
         Close the file: SQLite must not be open across a fork.
         """
-        self._held = not self._closed and self._queue.hold(_HOLD_S)
+        wanted = not self._closed and not self._astray
+        self._held = wanted and self._queue.hold(_HOLD_S)
         if self._held:
-            self._database.suspend()
+            self._writer.suspend()
 
     def after_fork_in_parent(self) -> None:
         """
@@ -244,104 +211,21 @@ class Recording:
         held, self._held = self._held, False
         if self._closed:
             return
-        self._queue.forget()
-        self._records = SdkRecords()
+        self._records = OfferedRecords(self._policy)
         self._open_spans = {}
-        if not held:
+        if not self._writer.survives_forks:
+            self._go_astray("is in the memory of its parent")
+        elif not held:
             # The parent's connection came along and may be neither used nor closed here.
-            self._astray = True
-            self._queue.close(0)
-            _log.warning(
-                "otel-bridge records nothing in process %d: %s was busy at the fork",
-                os.getpid(),
-                self.address,
-            )
-            return
-        self._ingestor = self._new_ingestor()
-        _flush_at_end_of_child(self)
+            self._go_astray("was busy at the fork")
+        else:
+            self._queue.forget()
+            self._writer.become_another()
+            close_at_end_of_fork(cast("MethodType", self.close), priority=_CLOSES_LATE)
 
-
-def _identity(span: ReadableSpan) -> tuple[int, int]:
-    context = span.get_span_context()
-    return (context.trace_id, context.span_id) if context else (0, 0)
-
-
-def _live_event(item: _Happened) -> SpanEvent:
-    context = item.span.get_span_context()
-    return SpanEvent(
-        trace_id=format_trace_id(context.trace_id),
-        span_id=format_span_id(context.span_id),
-        event=EventRecord(item.name, item.time_ns, dict(item.attributes)),
-    )
-
-
-def _span_size(span: ReadableSpan) -> int:
-    size = _size(span.attributes)
-    for event in span.events:
-        size += _size(event.attributes)
-    return size
-
-
-def _size(attributes: Mapping[str, Any] | None) -> int:
-    return sum(map(_value_size, attributes.values())) if attributes else 0
-
-
-def _value_size(value: Any, depth: int = 3) -> int:
-    if isinstance(value, str | bytes):
-        return len(value)
-    if depth and isinstance(value, Mapping):
-        return sum(_value_size(item, depth - 1) for item in value.values())
-    if depth and isinstance(value, list | tuple):
-        return sum(_value_size(item, depth - 1) for item in value)
-    return 0
-
-
-def _survive_forks(recording: Recording) -> None:
-    if not hasattr(os, "register_at_fork"):
-        return
-    known = weakref.ref(recording)
-
-    def call(method: str) -> None:
-        if (recording := known()) is not None:
-            getattr(recording, method)()
-
-    os.register_at_fork(
-        before=lambda: call("before_fork"),
-        after_in_parent=lambda: call("after_fork_in_parent"),
-        after_in_child=lambda: call("after_fork_in_child"),
-    )
-
-
-def _flush_at_end_of_child(recording: Recording) -> None:
-    """
-    Close the recording when a child of multiprocessing ends, which runs no exit handlers.
-    """
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        util.register_after_fork(recording, _finalize)
-
-
-def _finalize(recording: Recording) -> None:
-    close_at_end_of_child(cast("MethodType", recording.close), priority=10)
-
-
-def close_at_end_of_child(close: MethodType, *, priority: int) -> None:
-    """
-    Have something closed when this process ends, if multiprocessing started it: such a
-    process runs no exit handlers.
-
-    Args:
-        close: A bound method of what is to be closed, which is not kept alive for that.
-        priority: What has a higher one is closed earlier.
-    """
-    process, util = map(sys.modules.get, ("multiprocessing.process", "multiprocessing.util"))
-    if process is None or util is None or process.parent_process() is None:
-        return
-    known = weakref.WeakMethod(close)
-
-    def close_known() -> None:
-        method = known()
-        if method is not None:
-            method()
-
-    util.Finalize(close.__self__, close_known, exitpriority=priority)
+    def _go_astray(self, why: str) -> None:
+        self._astray = True
+        self._queue.forget(refuse=True)
+        _log.warning(
+            "otel-bridge records nothing in process %d: %s %s", os.getpid(), self.address, why
+        )

@@ -29,7 +29,9 @@ CHAT: dict[str, Any] = {
 
 
 @contextmanager
-def recorded(path: Path, **options: Any) -> Iterator[tuple[TracerProvider, RunLogSpanProcessor]]:
+def recorded(
+    path: Path | str, **options: Any
+) -> Iterator[tuple[TracerProvider, RunLogSpanProcessor]]:
     """
     Record a tracer provider of the test's own.
     """

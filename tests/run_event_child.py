@@ -10,7 +10,7 @@ import asyncio
 import sys
 from typing import Any
 
-from otel_bridge_storage.run_events import RunEventStore
+from otel_bridge.event_stores import RunEventStore
 
 
 def say(records: list[dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 Binding: runs, calls and totals do not depend on what arrived first, or how often.
 """
 
+import asyncio
 import dataclasses
 import random
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from otel_bridge_storage.records import SpanRecord
+from otel_bridge_storage.rows import StoredEvent
+from otel_bridge_storage.run_store import RunStore
 from stored import picture, rows, store
 from trees import FRAMEWORK, MS, NOON, agent, chat, forests, span, tool
 
@@ -202,3 +205,37 @@ def test_spans_that_are_each_others_parents_do_no_harm(tmp_path: Path) -> None:
     store(path, [[*cycle, own_parent, span(1, 4, 3, **chat("r3", 1))]])
     assert rows(path, "SELECT count(*) FROM spans") == [(4,)]
     assert rows(path, "SELECT llm_calls FROM runs WHERE agent_name = 'a'") == [(1,)]
+
+
+def test_a_call_that_was_taken_for_a_copy_reaches_the_reader(tmp_path: Path) -> None:
+    """
+    Entries of a call that is shown only later get new places, so that a reader who has
+    gone on with a cursor meets them.
+    """
+    path = tmp_path / "runs.db"
+    inner = {"start_ns": NOON + 2 * MS, "end_ns": NOON + 3 * MS}
+    seen: list[tuple[str, str]] = []
+    cursor = 0
+    for batch in (
+        [span(1, 1, **agent("a"))],
+        [span(1, 2, 1, **chat("r1", 5), start_ns=NOON, end_ns=NOON + 9 * MS)],
+        [span(1, 3, 2, **chat("r1", 5), **inner)],
+        [span(1, 5, 1, **tool("later"))],
+        [span(1, 4, 2, **chat("r2", 6), **inner)],
+    ):
+        store(path, [batch])
+        found = asyncio.run(events_after(path, cursor))
+        seen += [(event.span_id[-1], event.event_type) for event in found]
+        cursor = max([cursor, *(event.sequence_index for event in found)])
+    shown = {(event.span_id[-1], event.event_type) for event in asyncio.run(events_after(path, 0))}
+    assert shown <= set(seen)
+    assert {("3", "llm_call.completed"), ("4", "llm_call.completed")} <= shown
+
+
+async def events_after(path: Path, cursor: int) -> list[StoredEvent]:
+    """
+    Read what a run's log gained.
+    """
+    async with RunStore.from_url(path) as runs:
+        (run,) = await runs.list_runs()
+        return await runs.get_events(run.run_id, after_sequence_index=cursor)

@@ -19,7 +19,6 @@ from otel_bridge_storage.errors import (
     NotADatabaseError,
     SchemaVersionError,
 )
-from otel_bridge_storage.ingest import Ingestor
 from otel_bridge_storage.migrations import COUNTERS
 from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.schema import SCHEMA_VERSION
@@ -29,6 +28,8 @@ from recording_data import environment
 from sqlalchemy.exc import DBAPIError
 from stored import PRICER, READER, rows
 from trees import agent, chat, span
+
+from otel_bridge.database_writer import DatabaseWriter
 
 OPENER = """
 import sys
@@ -330,11 +331,10 @@ def test_recording_goes_on_when_its_file_is_deleted(
     What is flushed after the file was deleted is in a new one, and the loss is said.
     """
     path = tmp_path / "runs.db"
-    with open_database(path) as database:
-        ingestor = Ingestor(database, reader=READER, pricer=PRICER)
-        ingestor.apply([span(1, 1, end_ns=None, **agent("a"))])
+    with closing(DatabaseWriter(path, reader=READER, pricer=PRICER)) as writer:
+        writer.write([span(1, 1, end_ns=None, **agent("a"))])
         for left in tmp_path.iterdir():
             left.unlink()
-        ingestor.apply([span(1, 2, 1, **chat("r1", 3)), span(1, 1, **agent("a"))])
+        writer.write([span(1, 2, 1, **chat("r1", 3)), span(1, 1, **agent("a"))])
     assert rows(path, "SELECT agent_name, llm_calls, input_tokens FROM runs") == [("a", 1, 3)]
     assert "was deleted or replaced" in caplog.text

@@ -114,7 +114,7 @@ def marked(trace: int, mark: str) -> list[SpanRecord | LogRecord]:
     attributes = {
         "gen_ai.conversation.id": f"{mark}-session",
         "user.id": f"{mark}-user",
-        "otel_bridge.run.tags": [f"{mark}-tag"],
+        "otel_bridge.tags": [f"{mark}-tag"],
         "gen_ai.input.messages": message("user", long),
         f"{mark}-key": [long, {"deep": f"{mark} text " * 100}],
     }
@@ -231,7 +231,7 @@ def test_a_legal_hold_keeps_the_whole_family(tmp_path: Path) -> None:
     A tag on any run of a family keeps all of it from every kind of erasure.
     """
     path = tmp_path / "runs.db"
-    hold = {"otel_bridge.run.tags": ["legal-hold"]}
+    hold = {"otel_bridge.tags": ["legal-hold"]}
     store(
         path,
         [

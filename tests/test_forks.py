@@ -77,6 +77,55 @@ sys.stdout.write(str(sum(counts.values())))
 """
 )
 
+FORKS_IN_BATCHES = (
+    SETUP
+    + """
+import multiprocessing, time
+
+enough = threading.Event()
+counts = {}
+
+def work(name):
+    number = 0
+    while not enough.is_set():
+        with tracer.start_as_current_span(f"{name}-{number}"):
+            number += 1
+        time.sleep(0.001)
+    counts[name] = number
+
+def child(name):
+    record(name, 5)
+    assert processor.force_flush()
+    record(name + "-late", 5)
+
+forks = int(sys.argv[2])
+context = multiprocessing.get_context("fork")
+threads = [threading.Thread(target=work, args=(f"thread{n}",)) for n in range(3)]
+for thread in threads:
+    thread.start()
+for number in range(forks):
+    while not processor.recording._queue._work.busy:
+        pass
+    if number % 2:
+        process = context.Process(target=child, args=(f"child{number}",))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+    else:
+        pid = os.fork()
+        if pid == 0:
+            child(f"child{number}")
+            sys.exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+enough.set()
+for thread in threads:
+    thread.join()
+assert processor.force_flush()
+assert processor.recording.stats.lost == 0
+sys.stdout.write(str(sum(counts.values())))
+"""
+)
+
 GENERATIONS = (
     SETUP
     + """
@@ -207,6 +256,43 @@ def test_forks_amid_recording_threads(tmp_path: Path) -> None:
     assert is_whole(path)
 
 
+def assert_forks_keep_everything(path: Path, forks: int) -> None:
+    """
+    Fork so many times in the middle of batches, and look at what is there.
+    """
+    program = run_program(FORKS_IN_BATCHES, path, forks)
+    assert program.returncode == 0, program.stderr
+    found = names(path)
+    of_threads = int(program.stdout)
+    assert len([name for name in found if name.startswith("thread")]) == of_threads
+    children = {f"child{n}{late}": 5 for n in range(forks) for late in ("", "-late")}
+    assert [name for name in found if name.startswith("child")] == expected(**children)
+    assert len(set(found)) == len(found)
+    assert is_whole(path)
+    sys.stdout.write(
+        f"{forks} forks amid batches: {of_threads} spans of the parent's threads and "
+        f"{10 * forks} of the children, each there once\n"
+    )
+
+
+@needs_fork
+def test_forks_in_the_middle_of_batches(tmp_path: Path) -> None:
+    """
+    By os.fork and by multiprocessing, while a batch is being written and threads record:
+    what either side recorded is there once, and the file is sound.
+    """
+    assert_forks_keep_everything(tmp_path / "runs.db", 6)
+
+
+@needs_fork
+@pytest.mark.slow
+def test_many_forks_in_the_middle_of_batches(tmp_path: Path) -> None:
+    """
+    The same, ten times as often.
+    """
+    assert_forks_keep_everything(tmp_path / "runs.db", 60)
+
+
 @needs_fork
 def test_a_child_may_fork_again(tmp_path: Path) -> None:
     """
@@ -318,7 +404,7 @@ def test_a_child_that_cannot_record_says_so(
         assert recording.stats.refused == 2
         assert not processor.force_flush()
         assert not recording.close()
-        recording._database.close()
+        recording._writer.close()
 
 
 ENDS: dict[str, tuple[int | None, str]] = {

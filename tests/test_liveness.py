@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 from otel_bridge_storage.liveness import SILENCE_S, Presence, Writer, dead_writers, is_dead
 from otel_bridge_storage.opening import open_database
+from otel_bridge_storage.schema import runs
 from otel_bridge_storage.sqlite_files import open_reader
 from recording_data import recorded, rows, value
+from run_tables import row
+from sqlalchemy import insert
 
 HERE = socket.gethostname()
 S = 1_000_000_000
@@ -81,9 +84,22 @@ def test_a_writer_that_signed_off_is_dead() -> None:
     assert is_dead(HERE, os.getpid(), NOW, NOW, now_ns=NOW)
 
 
+def test_a_sign_of_life_in_the_future_counts_as_one_of_now(gone_pid: int) -> None:
+    """
+    Where a clock was set back, a writer is alive while its process is, and a writer of
+    another host until it is silent by the new time.
+    """
+    future = NOW + 3600 * S
+    assert not is_dead(HERE, os.getpid(), future, None, now_ns=NOW)
+    assert is_dead(HERE, gone_pid, future, None, now_ns=NOW) is (sys.platform != "win32")
+    assert not is_dead("elsewhere", 1, future, None, now_ns=NOW)
+    assert is_dead("elsewhere", 1, future, None, now_ns=future + 31 * S)
+    assert is_dead("elsewhere", 1, future, NOW, now_ns=NOW)
+
+
 def test_dead_writers_are_listed(tmp_path: Path, gone_pid: int) -> None:
     """
-    Of a database's writers those that are gone are named.
+    Of the writers of open runs those that are gone are named.
     """
     path = tmp_path / "runs.db"
     with open_database(path) as database, database.transaction() as connection:
@@ -92,6 +108,9 @@ def test_dead_writers_are_listed(tmp_path: Path, gone_pid: int) -> None:
         closed = Writer("closed", HERE, os.getpid())
         closed.enter(connection, NOW)
         closed.leave(connection, NOW)
+        Writer("idle", "elsewhere", 1).enter(connection, NOW - 60 * S)
+        opened = [row("r", writer_id=w, status="running") for w in ("living", "silent", "closed")]
+        connection.execute(insert(runs), opened)
     with closing(open_reader(path)) as connection:
         assert sorted(dead_writers(connection, now_ns=NOW)) == ["closed", "silent"]
         assert sorted(dead_writers(connection, now_ns=NOW + 60 * S)) == [
@@ -143,14 +162,17 @@ def test_an_idle_writer_with_an_open_span_says_that_it_lives(tmp_path: Path) -> 
         recording = processor.recording
         span = provider.get_tracer("test").start_span("long")
         assert processor.force_flush()
-        recording._ingestor._presence._shown_ns = 1
-        with recording._database.transaction() as connection:
+        writer = recording._writer
+        assert writer.database is not None
+        assert writer.ingestor is not None
+        writer.ingestor._presence._shown_ns = 1
+        with writer.database.transaction() as connection:
             connection.exec_driver_sql("UPDATE writers SET last_seen_ns = 1")
         recording._upkeep()
         assert value(path, "SELECT last_seen_ns FROM writers") > 1
         span.end()
         assert processor.force_flush()
-        with recording._database.transaction() as connection:
+        with writer.database.transaction() as connection:
             connection.exec_driver_sql("UPDATE writers SET last_seen_ns = 1")
         recording._upkeep()
         assert rows(path, "SELECT last_seen_ns FROM writers") == [(1,)]

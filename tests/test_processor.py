@@ -229,7 +229,7 @@ def on_the_writer(processor: Any, act: Callable[[], None]) -> None:
     """
     recording = processor.recording
     done = threading.Event()
-    write = recording._queue._write
+    write = recording._queue._writer._write
 
     def write_and_act(items: Sequence[Any]) -> None:
         write(items)
@@ -237,7 +237,7 @@ def on_the_writer(processor: Any, act: Callable[[], None]) -> None:
             done.set()
             act()
 
-    recording._queue._write = write_and_act
+    recording._queue._writer._write = write_and_act
     recording._queue.offer(raw_span({}))
     assert done.wait(20)
 

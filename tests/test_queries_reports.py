@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from otel_bridge_queries import Queries
 from otel_bridge_queries.loader import CopyingLoader
+from otel_bridge_queries.sources import Snapshot
 from otel_bridge_queries.tables import Table
 from otel_bridge_storage.errors import (
     DatabaseError,
@@ -343,8 +344,8 @@ def test_a_report_is_of_one_moment(recorded: Recorded, monkeypatch: pytest.Monke
         recorded.llm_call("r")
     copy = CopyingLoader._copy
 
-    def copy_and_disturb(loader: CopyingLoader, table: Table) -> None:
-        copy(loader, table)
+    def copy_and_disturb(loader: CopyingLoader, snapshot: Snapshot, table: Table) -> None:
+        copy(loader, snapshot, table)
         with recorded:
             recorded.change("runs", agent_name="b")
             recorded.llm_call("r")
@@ -403,7 +404,7 @@ def test_chunks_join_without_a_seam(recorded: Recorded, monkeypatch: pytest.Monk
     """
     However many rows travel at once, each arrives once.
     """
-    monkeypatch.setattr("otel_bridge_queries.loader.CHUNK_ROWS", 3)
+    monkeypatch.setattr("otel_bridge_queries.sources.CHUNK_ROWS", 3)
     with recorded:
         recorded.run("r")
         for number in range(10):

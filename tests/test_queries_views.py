@@ -104,7 +104,7 @@ def test_a_run_of_a_dead_writer_is_interrupted(
     A running run is interrupted once its writer is known to be dead, without any commit.
     """
     dead: list[str] = []
-    monkeypatch.setattr("otel_bridge_queries.loader.dead_writers", lambda connection: dead)
+    monkeypatch.setattr("otel_bridge_queries.sqlite_source.dead_writers", lambda connection: dead)
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE runs SET writer_id = 'w' WHERE run_id != 'lone'")
         connection.execute("UPDATE runs SET status = 'running' WHERE run_id != 'two'")

@@ -305,7 +305,8 @@ def test_a_full_disk_delays_and_is_survived(
     path = tmp_path / "runs.db"
     with recorded(path) as (provider, processor):
         assert processor.force_flush()
-        database = processor.recording._database
+        database = processor.recording._writer.database
+        assert database is not None
         with database.transaction() as connection:
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
             connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from backends import POSTGRES, Backend
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from otel_bridge_storage.errors import DatabaseError, QueryError
@@ -37,11 +38,17 @@ ODD_IDS = [
 ]
 
 
-@pytest_asyncio.fixture(params=BACKENDS)
+@pytest_asyncio.fixture(params=[*BACKENDS, POSTGRES])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """
     An empty store of each kind.
     """
+    if request.param == POSTGRES:
+        database = Backend(POSTGRES, tmp_path, request.getfixturevalue("postgres_url"))
+        async with Store.from_url(database.target) as made:
+            yield made
+        database.close()
+        return
     async with opened(request.param, tmp_path / "events") as made:
         yield made
 
@@ -531,7 +538,8 @@ async def test_metadata_is_an_object(store: Store, metadata: Any) -> None:
 @pytest.mark.parametrize(
     ("given_text", "kept"),
     [
-        ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000000Z"),
+        ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"),
+        ("2026-01-31T12:00:00.25+00:00", "2026-01-31T12:00:00.25+00:00"),
         ("2026-01-31t12:00:00.5z", "2026-01-31T12:00:00.500000Z"),
         ("2026-01-31 12:00:00.123456789-00:00", "2026-01-31T12:00:00.123456Z"),
         ("2026-01-31T23:30:00-05:30", "2026-02-01T05:00:00.000000Z"),
@@ -540,7 +548,7 @@ async def test_metadata_is_an_object(store: Store, metadata: Any) -> None:
 )
 async def test_moments_are_brought_into_utc(store: Store, given_text: str, kept: str) -> None:
     """
-    Texts of all offsets come back in UTC and sort by time.
+    Texts of all offsets come back in UTC, and those in UTC as they were written.
     """
     assert (await store.put(**event(created_at=given_text)))["created_at"] == kept
     assert (await store.list_messages("t"))[0]["created_at"] == kept

@@ -171,3 +171,19 @@ async def test_a_long_thread_of_messages_grows_step_by_step(tmp_path: Path) -> N
                 await events.put_batch(messages[start : start + size])
     assert picture(tmp_path / "one.db") == picture(tmp_path / "all.db")
     assert len(rows(tmp_path / "one.db", "SELECT 1 FROM steps")) == 30
+
+
+async def test_a_run_is_as_young_as_its_latest_event(tmp_path: Path) -> None:
+    """
+    Events move the time at which a run was last heard of, and a rebuild finds the same.
+    """
+    path = tmp_path / "runs.db"
+    async with RunEventStore.from_url(path) as events:
+        await events.put(**event(created_at="2026-01-31T12:00:00Z"))
+        await events.put(**event(created_at="2026-03-31T12:00:00Z", category="trace"))
+        await events.put(**event(created_at="2026-02-28T12:00:00Z"))
+    before = rows(path, "SELECT run_id, updated_ns FROM runs")
+    assert before == [("r", 1_774_958_400_000_000_000)]
+    with open_database(path) as database:
+        rebuild(database, reader=READER, pricer=PRICER)
+    assert rows(path, "SELECT run_id, updated_ns FROM runs") == before

@@ -74,7 +74,7 @@ class Comparison(RuleBasedStateMachine):
         self.last[given["thread_id"]] += 1
         record = copy.deepcopy(given) | {
             "seq": self.last[given["thread_id"]],
-            "created_at": "2026-01-31T12:00:00.000000Z",
+            "created_at": "2026-01-31T12:00:00Z",
         }
         self.records.append(record)
         return record

@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from otel_bridge_storage.batch_writer import GiveUpError, TryAgainError
 from otel_bridge_storage.rate_limit import RateLimit
-from otel_bridge_storage.write_queue import TryAgainError, WriteQueue
+from otel_bridge_storage.write_queue import WriteQueue
 
 LONG_S = 20.0
 
@@ -199,6 +200,34 @@ def test_a_batch_that_cannot_be_written_now_is_kept(closing: Closing) -> None:
     assert queue.flush(LONG_S)
     assert written == [1, 2]
     assert queue.stats.lost == 0
+
+
+def test_a_batch_that_is_given_up_is_tried_once_and_told_once(
+    closing: Closing, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    `GiveUpError` counts the whole batch as failed after one try; its reason is logged once,
+    and later batches are tried again.
+    """
+    tries: list[int] = []
+
+    def write(batch: Sequence[int]) -> None:
+        tries.append(len(batch))
+        if batch[0] < 100:
+            raise GiveUpError("the file is damaged")
+
+    queue = closing(WriteQueue(write))
+    for first in (0, 50):
+        assert queue.hold(LONG_S)
+        for number in range(first, first + 50):
+            queue.offer(number)
+        queue.release()
+        assert not queue.flush(LONG_S)
+    assert (queue.stats.failed, queue.stats.waiting) == (100, 0)
+    assert len(tries) <= 4
+    assert caplog.text.count("the file is damaged") == 1
+    queue.offer(100)
+    assert queue.flush(LONG_S)
 
 
 def test_a_poison_item_takes_no_other_along(
@@ -394,6 +423,20 @@ def test_forget_leaves_what_waits_to_the_parent() -> None:
     assert queue.offer(3)
     assert queue.close(LONG_S)
     assert gate.written == [1, 2, 3]
+
+
+def test_a_child_may_refuse_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    A forked child that cannot write counts what it is offered, and logs nothing of it.
+    """
+    gate = Gate()
+    queue: WriteQueue[int] = WriteQueue(gate)
+    queue.forget(refuse=True)
+    assert not any(queue.offer(number) for number in range(5))
+    assert (queue.stats.offered, queue.stats.refused) == (5, 5)
+    assert not queue.flush(LONG_S)
+    assert gate.written == []
+    assert caplog.text == ""
 
 
 def test_the_writer_thread_itself_may_use_the_queue(closing: Closing) -> None:

@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import Annotated, Literal, ParamSpec
 
 import typer
 
-from otel_bridge.cli import options
+from otel_bridge.cli import maintenance, options
 from otel_bridge.cli.failures import guard
 from otel_bridge.cli.formats import Format, Status
 
 P = ParamSpec("P")
 
-DEFAULT_DB = "otel-bridge.db"
+DEFAULT_DB = options.DEFAULT_DB
 
 app = typer.Typer(
     name="otel-bridge",
@@ -206,6 +206,42 @@ def _trace(
     return trace(db=db, form=form, trace_or_run=trace_or_run)
 
 
+@_command("tail")
+def _tail(
+    run_id: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN", help="The run's id, or the beginning of it."),
+    ] = None,
+    db: options.Db = DEFAULT_DB,
+    form: Annotated[
+        Literal["table", "json"],
+        typer.Option(
+            "--format",
+            "-f",
+            case_sensitive=False,
+            help="Lines for people, or JSON, one object per line.",
+        ),
+    ] = "table",
+    after: Annotated[
+        int | None, typer.Option(metavar="N", help="Begin after this sequence_index.")
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND", help="Only facts of this kind; may be repeated."),
+    ] = None,
+    stay: Annotated[bool, typer.Option("--stay", help="Go on after the run's end.")] = False,
+) -> int:
+    """
+    Follow a run to its end, or all runs until Ctrl-C.
+
+    A run is shown from its beginning, all runs from now on, either from --after N where
+    that is given. In the log of all runs sequence_index has numbers of its own.
+    """
+    from otel_bridge.cli.commands.tail import tail
+
+    return tail(db=db, form=form, run_id=run_id, after=after, kinds=kind or (), stay=stay)
+
+
 @_command("cost")
 def _cost(
     db: options.Db = DEFAULT_DB,
@@ -327,3 +363,6 @@ def _filters(
         "tag": tag,
         "timezone": timezone,
     }
+
+
+maintenance.add_commands(_command)

@@ -10,6 +10,8 @@ import typer
 from otel_bridge.cli.formats import Format
 from otel_bridge.cli.moments import parse_moment
 
+DEFAULT_DB = "otel-bridge.db"
+
 Db = Annotated[
     str,
     typer.Option(

@@ -55,10 +55,11 @@ def _family(top: Story) -> Iterator[RunSummary]:
 
 
 def _took(run: RunSummary) -> str:
+    if run.status == "interrupted":
+        after = duration(run.duration_ms)
+        return f"interrupted, last heard of {moment(run.last_seen_at)} UTC, after {after}"
     if run.duration_ms is not None:
         return f"took {duration(run.duration_ms)}"
-    if run.status == "interrupted":
-        return f"interrupted, last heard of {moment(run.updated_at)} UTC"
     return {"running": "still running", "paused": "waiting"}.get(run.status, run.status)
 
 

@@ -3,7 +3,7 @@ The tree of one trace: every span below its parent, with its place on the time a
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from otel_bridge_storage.records import STATUS_ERROR, STATUS_OK, SpanRecord
 
@@ -14,12 +14,17 @@ KINDS = ("-", "internal", "server", "client", "producer", "consumer")
 _MS = 1e6
 
 
-def build_span_trees(spans: Sequence[SpanRecord]) -> list[Node]:
+def build_span_trees(spans: Sequence[SpanRecord], interrupted: Collection[str] = ()) -> list[Node]:
     """
     Build the trees of a trace; spans whose parent is not there are tops of their own.
+
+    Args:
+        interrupted: The ids of open spans that nobody will end.
     """
     ordered = sorted(spans, key=lambda span: (span.start_ns, span.span_id))
     nodes = {span.span_id: _node(span, ordered[0].start_ns) for span in ordered}
+    for span_id in interrupted:
+        nodes[span_id].row["status"] = "interrupted"
     below: dict[str, list[str]] = defaultdict(list)
     for span in ordered:
         below[span.parent_span_id or ""].append(span.span_id)

@@ -56,6 +56,13 @@ def count(value: float | None) -> str:
     return UNKNOWN if value is None else f"{round(value):,}"
 
 
+def counted(number: int, noun: str) -> str:
+    """
+    Show how many of something there are, such as `1 run` or `2,000 runs`.
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def duration(milliseconds: float | None) -> str:
     """
     Show a duration with the unit that fits it.

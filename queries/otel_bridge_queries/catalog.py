@@ -75,17 +75,17 @@ ERRORS = Report(
     (*_CALL_KEYS, "tool_name", "tag", *_BOUNDS),
 )
 RUN_VIEWS = Report(
-    "run_views", ("runs", "steps"), filters=(*_CALL_KEYS, "tag", "status", *_BOUNDS)
+    "run_views", ("runs", "open_runs", "steps"), filters=(*_CALL_KEYS, "tag", "status", *_BOUNDS)
 )
 STEP_VIEWS = Report("step_views", ("run_keys", "steps"), filters=("run_id", "session_id"))
 
 REPORTS = (COST, TOKENS, LATENCY, TOOLS, ERRORS, RUN_VIEWS, STEP_VIEWS)
 
 VIEWS = {
-    "runs": ("runs", "texts"),
+    "runs": ("runs", "open_runs", "texts"),
     "steps": ("steps", "texts"),
-    "llm_calls": ("llm_calls", "llm_call_details", "run_keys"),
-    "tool_calls": ("tool_calls", "tool_call_details", "run_keys", "texts"),
+    "llm_calls": ("llm_calls", "llm_call_details", "run_keys", "open_runs"),
+    "tool_calls": ("tool_calls", "tool_call_details", "run_keys", "open_runs", "texts"),
     "sessions": ("sessions",),
     "spans": ("spans",),
     "events": ("events",),

@@ -46,13 +46,15 @@ class Queries:
     May be used from several threads; they take turns. Filters are those of `Filters`.
 
     Args:
-        database: The path of the SQLite file, or a `sqlite:///` URL.
+        database: A path, `sqlite:///PATH`, `memory://NAME` or
+            `postgresql://USER:PASSWORD@HOST:PORT/NAME`.
         clock: Nanoseconds since the epoch, UTC; what relative times are counted from.
 
     Raises:
-        DatabaseNotFoundError: There is no such file.
-        NotADatabaseError: The file is something else.
+        DatabaseNotFoundError: There is no such database.
+        NotADatabaseError: It is something else.
         SchemaVersionError: Another version of otel-bridge wrote it.
+        NotInstalledError: The database's driver is not installed.
     """
 
     def __init__(self, database: str | Path, *, clock: Callable[[], int] = time.time_ns) -> None:

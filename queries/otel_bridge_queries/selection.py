@@ -6,12 +6,15 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypedDict
 
 from otel_bridge_storage.errors import QueryError
+from otel_bridge_storage.fitting import fitting
 
 from otel_bridge_queries.moments import Moment, moment_ns, zone_named
 
 Names = str | Iterable[str] | None
 
 _BOUNDS = ("since", "until")
+# What the database keeps however long it is; other names it cuts.
+_WHOLE = ("model", "provider")
 _FURTHEST_NS = 2**63 - 1
 
 
@@ -89,7 +92,9 @@ def filter_parameters(
             bound = moment_ns(name, value, zone=known, now_ns=now_ns)
             parameters[name] = bound if bound is None else _within_reach(bound)
         else:
-            parameters[name] = names_in(value, name)
+            names = names_in(value, name)
+            cut = names is not None and name not in _WHOLE
+            parameters[name] = list(map(fitting, names or ())) if cut else names
     return parameters
 
 

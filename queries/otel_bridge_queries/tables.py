@@ -2,7 +2,10 @@
 What the reports need of the database: which columns, narrow, of which rows.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from otel_bridge_queries.texts import distinct_texts, message_text
 
 _WHOLE_NUMBERS = frozenset({"BIGINT", "BOOLEAN"})
 
@@ -14,12 +17,14 @@ class Column:
 
     Attributes:
         type: DuckDB's name of its type; a list of texts comes from a JSON list.
-        source: The SQLite expression that it is read from.
+        source: The SQL expression that it is read from.
+        function: What is made of each value before it is copied.
     """
 
     name: str
     type: str
     source: str
+    function: Callable[[str], str | None] | None = None
 
     @property
     def carrier(self) -> str:
@@ -35,16 +40,16 @@ class Table:
     One table of the reports and where its rows come from.
 
     Attributes:
-        origin: The SQLite tables, after FROM.
-        key: The integer that orders the rows and cuts them into chunks.
-        where: Which rows, as a SQLite condition.
+        origin: The tables of the database, after FROM.
+        key: The integer by which SQLite orders the rows and cuts them into chunks.
+        where: Which rows, as an SQL condition; all if None.
     """
 
     name: str
     origin: str
     key: str
     columns: tuple[Column, ...]
-    where: str = "1"
+    where: str | None = None
 
     @property
     def create(self) -> str:
@@ -55,22 +60,9 @@ class Table:
         return f"CREATE OR REPLACE TABLE loaded.{self.name} ({columns})"
 
     @property
-    def read(self) -> str:
-        """
-        The SQLite statement for one chunk: its last key, then each column as a JSON list.
-        """
-        names = ", ".join(f"json_group_array({column.name})" for column in self.columns)
-        sources = ", ".join(f"{column.source} AS {column.name}" for column in self.columns)
-        return (
-            f"SELECT max(chunk_key), {names} FROM (SELECT {self.key} AS chunk_key, {sources} "  # noqa: S608 - constants of this module
-            f"FROM {self.origin} WHERE {self.key} > ? AND {self.where} "
-            f"ORDER BY {self.key} LIMIT ?)"
-        )
-
-    @property
     def insert(self) -> str:
         """
-        The DuckDB statement that appends such a chunk.
+        The DuckDB statement that appends a chunk: each column of it as a JSON list.
         """
         lists = ", ".join(
             f"unnest(from_json(?, '[\"{column.carrier}\"]')) AS {column.name}"
@@ -101,11 +93,7 @@ _RUN_KEYS = Table(
         *_columns("runs", "VARCHAR", "run_id agent_name session_id user_id service"),
         *_columns("runs", "BIGINT", "started_ns"),
         # A call counts once under a tag, however often its run carries it.
-        Column(
-            "tags",
-            "VARCHAR[]",
-            "CASE WHEN runs.tags = '[]' THEN '[]' ELSE distinct_texts(runs.tags) END",
-        ),
+        Column("tags", "VARCHAR[]", "runs.tags", distinct_texts),
     ),
 )
 
@@ -130,6 +118,18 @@ _RUNS = Table(
         ),
         *_columns("runs", "VARCHAR[]", "tags"),
     ),
+)
+
+# Whether they go on depends on their writers, which may be gone without a commit.
+_OPEN_RUNS = Table(
+    "open_runs",
+    "runs LEFT JOIN writers ON writers.writer_id = runs.writer_id",
+    "runs.rowid",
+    (
+        *_columns("runs", "VARCHAR", "run_id status writer_id"),
+        *_columns("writers", "BIGINT", "last_seen_ns"),
+    ),
+    "runs.status IN ('running', 'paused')",
 )
 
 _LLM_CALLS = Table(
@@ -250,7 +250,7 @@ _TEXTS = Table(
     "messages.id",
     (
         *_columns("messages", "BIGINT", "id"),
-        Column("text", "VARCHAR", "message_text(messages.body)"),
+        Column("text", "VARCHAR", "messages.body", message_text),
     ),
     "messages.id IN (SELECT message FROM steps UNION SELECT condensed_message FROM steps "
     "UNION SELECT input_message FROM runs UNION SELECT answer_message FROM runs "
@@ -262,6 +262,7 @@ TABLES = {
     for table in (
         _RUN_KEYS,
         _RUNS,
+        _OPEN_RUNS,
         _LLM_CALLS,
         _LLM_CALL_DETAILS,
         _TOOL_CALLS,

@@ -62,7 +62,7 @@ class Address:
         return f"memory://{self.memory}"
 
 
-def address_of(target: "str | Path | Address") -> Address:
+def address_of(target: str | Path | Address) -> Address:
     """
     Say which database is meant.
 
@@ -95,7 +95,7 @@ def address_of(target: "str | Path | Address") -> Address:
     )
 
 
-def file_path(target: str | Path) -> Path:
+def file_path(target: str | Path | Address) -> Path:
     """
     Give the file that a path or a `sqlite:///` URL means.
 
@@ -111,9 +111,9 @@ def file_path(target: str | Path) -> Path:
 def _postgres(text: str) -> URL:
     try:
         url = make_url(text)
-    except (ArgumentError, ValueError) as error:
-        # The text may hold a password, and so is not part of the message.
+    except (ArgumentError, ValueError):
+        # The text, and what is said of it, may hold a password and are not passed on.
         raise DatabaseError(
             "the PostgreSQL URL is malformed: write postgresql://USER:PASSWORD@HOST:PORT/NAME"
-        ) from error
+        ) from None
     return url.set(drivername="postgresql+psycopg")

@@ -5,7 +5,7 @@ What callers gave, checked before a database is asked about it.
 from typing import Any
 
 from otel_bridge_storage.errors import QueryError
-from otel_bridge_storage.values import clean
+from otel_bridge_storage.fitting import fitting
 
 
 def given_text(value: Any, name: str) -> str:
@@ -20,4 +20,4 @@ def given_text(value: Any, name: str) -> str:
     """
     if not isinstance(value, str):
         raise QueryError(f"{name}={value!r} is not a text: give one str")
-    return clean(value)
+    return fitting(value)

@@ -11,6 +11,8 @@ from otel_bridge_storage.records import STATUS_ERROR, SpanRecord
 from otel_bridge_storage.unit import Unit
 from otel_bridge_storage.values import clean, plain
 
+_DEAREST = 2**62
+
 
 def llm_call_row(
     unit: Unit,
@@ -103,4 +105,6 @@ def _labels(reading: Reading) -> str | None:
 
 
 def _picousd(cost_usd: float | None) -> int | None:
-    return None if cost_usd is None else round(cost_usd * PICO)
+    if cost_usd is None or not 0 <= cost_usd * PICO <= _DEAREST:
+        return None
+    return round(cost_usd * PICO)

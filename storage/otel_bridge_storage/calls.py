@@ -22,7 +22,10 @@ _NEVER = "the call failed without an answer"
 _NOTHING_LOGGED: Logged = ((), ())
 _DELETE = Lookup(delete(llm_calls).where(KEYS), llm_calls.c.span)
 _INSERT = Rows(insert(llm_calls))
-_RUNS_BEFORE = Lookup(select(llm_calls.c.span, llm_calls.c.run_id).where(KEYS), llm_calls.c.span)
+_BEFORE = Lookup(
+    select(llm_calls.c.span, llm_calls.c.run_id, llm_calls.c.counted).where(KEYS),
+    llm_calls.c.span,
+)
 
 
 def settle_llm_calls(unit: Unit) -> None:
@@ -46,12 +49,10 @@ def settle_llm_calls(unit: Unit) -> None:
             }
             rows.append(row | _price(unit, row))
     known = unit.known_before(members)
-    before = unit.select(_RUNS_BEFORE, known)
+    before = unit.select(_BEFORE, known)
     unit.delete(_DELETE, known)
     unit.write(_INSERT, rows)
-    unit.note_runs(
-        {row.span: row.run_id for row in before}, {row["span"]: row["run_id"] for row in rows}
-    )
+    unit.note_calls(before, rows)
 
 
 def _call_spans(unit: Unit, members: Sequence[int]) -> dict[int, CallSpan]:

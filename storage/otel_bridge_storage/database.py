@@ -17,12 +17,17 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from otel_bridge_storage import commits
 from otel_bridge_storage.addresses import Address
 from otel_bridge_storage.columns import metadata
+from otel_bridge_storage.errors import DatabaseNotFoundError
 from otel_bridge_storage.migrations import COUNTERS, upgrade
 from otel_bridge_storage.schema import SCHEMA_VERSION, counters, schema_info
 from otel_bridge_storage.versions import check_version, version_error
 
 BUSY_TIMEOUT_S = 10.0
 _VERSION = str(select(schema_info.c.version))
+# PostgreSQL's codes: a server that only reads, as one does while another takes over; and
+# a row that is larger than the server can ever hold.
+_PASSING_STATES = ("25006",)
+_TOO_MUCH = "54"
 
 
 class Database(ABC):
@@ -39,6 +44,8 @@ class Database(ABC):
 
     # Whether a forked child may go on writing to it.
     survives_forks = True
+    # Whether `size` tells at once of rows that were deleted, or after `compact`.
+    deletes_free_room = True
     # Whether an error may mean that the connection is gone.
     _errors_break_connections = False
 
@@ -74,11 +81,14 @@ class Database(ABC):
                     self._enter(self._connection)
                     yield self._connection
             except self._driver_error as error:
+                _leave_out_values(error)
                 self._failed()
                 raise DBAPIError.instance(
                     None, None, error, self._driver_error, hide_parameters=True
                 ) from error
-            except DBAPIError:
+            except DBAPIError as error:
+                if error.orig is not None and _leave_out_values(error.orig):
+                    error.args = (str(error.orig),)
                 self._failed()
                 raise
         commits.committed(self._key)
@@ -125,17 +135,26 @@ class Database(ABC):
             DatabaseError: Somebody else reads or writes it for too long.
         """
 
-    def set_up(self) -> None:
+    def set_up(self, *, make: bool = True) -> None:
         """
         Make the tables where there are none, and bring older ones up to date.
 
+        Args:
+            make: False makes none.
+
         Raises:
+            DatabaseNotFoundError: There are none, and none were to be made.
             NotADatabaseError: It belongs to another program.
             SchemaVersionError: A newer version of otel-bridge wrote it.
         """
         with self._engine.begin() as connection:
             self._lock(connection)
             version = self._version(connection)
+            if version is None and not make:
+                raise DatabaseNotFoundError(
+                    f"nothing has been recorded into {self.address}: record something first, "
+                    "or name another database with --db or $OTEL_BRIDGE_DB"
+                )
             if version is None:
                 metadata.create_all(connection)
                 connection.execute(insert(schema_info), {"version": SCHEMA_VERSION})
@@ -171,9 +190,12 @@ class Database(ABC):
         check_version(self.address, version)
 
     def _failed(self) -> None:
-        if self._errors_break_connections:
+        connection = self._connection
+        if self._errors_break_connections and connection is not None:
             self._connection = None
-            self._engine.dispose(close=False)
+            with contextlib.suppress(DBAPIError):
+                connection.invalidate()
+            connection.close()
 
     def _disconnect(self) -> None:
         with self._turn:
@@ -194,12 +216,25 @@ class Database(ABC):
         self.close()
 
 
+def _leave_out_values(error: BaseException) -> bool:
+    """
+    Keep what people wrote out of an error: PostgreSQL adds the row to its message.
+    """
+    primary = getattr(getattr(error, "diag", None), "message_primary", None)
+    if primary is not None:
+        error.args = (primary,)
+    return primary is not None
+
+
 def may_pass(error: DBAPIError) -> bool:
     """
     Whether what a database refused now it may accept later: a fault of the disk, the
     file, the server or its other users, and not of the statement or the tables.
     """
-    if not isinstance(error, OperationalError):
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if state in _PASSING_STATES:
+        return True
+    if not isinstance(error, OperationalError) or state.startswith(_TOO_MUCH):
         return False
     code = getattr(error.orig, "sqlite_errorcode", None)
     return code is None or code & 0xFF != sqlite3.SQLITE_ERROR

@@ -10,6 +10,9 @@ Everything that otel-bridge raises on purpose.
     │   └── DatabaseUnavailableError
     ├── MalformedTelemetryError
     ├── QueryError
+    ├── ThreadExistsError
+    ├── ThreadNotFoundError
+    ├── RunExistsError
     └── NotInstalledError
 
 A message says what was wrong, where, and what to do about it.
@@ -68,6 +71,24 @@ class MalformedTelemetryError(OtelBridgeError, ValueError):
 class QueryError(OtelBridgeError, ValueError):
     """
     A report was asked for with arguments that make no sense.
+    """
+
+
+class ThreadExistsError(OtelBridgeError):
+    """
+    A thread was to be made whose id another has.
+    """
+
+
+class ThreadNotFoundError(OtelBridgeError, LookupError):
+    """
+    A thread was to be changed, or to get a run, and does not exist or has expired.
+    """
+
+
+class RunExistsError(OtelBridgeError):
+    """
+    A run was to be made whose id another has.
     """
 
 

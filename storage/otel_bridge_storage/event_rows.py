@@ -36,7 +36,7 @@ def get_events(
     List the entries of one run in the order in which they joined it.
     """
     query = _entries(run_log.c.bound_seq, limit).where(
-        run_log.c.run_id == given_text(run_id, "run_id")
+        run_log.c.run_id == given_text(run_id, "run_id"), ~_is_copy
     )
     if after is not None:
         query = query.where(run_log.c.bound_seq > bounded(after))
@@ -52,7 +52,8 @@ def get_events(
 
 def get_log(connection: Connection, *, after: int | None, limit: int | None) -> list[StoredEvent]:
     """
-    List the entries of all runs in the order of commit.
+    List the entries of all runs in the order of commit, those of copies among them: an
+    entry keeps its place, and may turn out later to be no copy.
     """
     query = _entries(run_log.c.seq, limit)
     if after is not None:
@@ -79,7 +80,6 @@ def _entries(number: Column[int], limit: int | None) -> Select[Any]:
         .join(spans, spans.c.id == run_log.c.span)
         .outerjoin(llm_calls, llm_calls.c.span == run_log.c.span)
         .outerjoin(tool_calls, tool_calls.c.span == run_log.c.span)
-        .where(~_is_copy)
         .order_by(number)
     )
     return page(query, limit)

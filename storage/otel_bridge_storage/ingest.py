@@ -2,7 +2,6 @@
 Ingest: what arrives becomes rows, in one transaction for each batch.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from otel_bridge_storage.settling import settle
 from otel_bridge_storage.span_binding import bind, home, mark, write_bindings, write_spans
 from otel_bridge_storage.span_rows import FIND_BY_KEY, Key, load_by_id, prepare_span, richness
 from otel_bridge_storage.unit import Change, Unit
-
-_log = logging.getLogger("otel_bridge")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +71,6 @@ class Ingestor:
                 stored.
         """
         batch = Batch(arrivals)
-        if self._database.vanished():
-            self._begin_anew()
         try:
             with self._database.transaction() as connection:
                 unit = Unit.begin(
@@ -94,16 +89,6 @@ class Ingestor:
         self._presence.committed()
         self._known.remember(unit.texts.stored, unit.origins.stored, unit.origins.objects)
         return applied
-
-    def _begin_anew(self) -> None:
-        _log.warning(
-            "otel-bridge: %s was deleted or replaced, and what it held with it; "
-            "recording goes on into a new one",
-            self._database.address,
-        )
-        self._database.make_anew()
-        self._known.forget()
-        self._presence = Presence(Writer.here())
 
     def renew(self) -> None:
         """

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert, select
 
 from otel_bridge_storage.allocation import Allocation
+from otel_bridge_storage.fitting import fitting
 from otel_bridge_storage.records import ResourceRecord, ScopeRecord
 from otel_bridge_storage.schema import messages, resources, scopes
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
@@ -148,7 +149,7 @@ class Origins:
                 for e in resource.entities
             ]
             row = {
-                "service": None if service is None else clean(str(service)),
+                "service": None if service is None else fitting(str(service)),
                 "attributes": plain(resource.attributes),
                 "dropped_attributes": resource.dropped_attributes,
                 "schema_url": clean(resource.schema_url),

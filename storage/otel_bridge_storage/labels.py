@@ -7,23 +7,38 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
-from otel_bridge_storage.values import plain, resolve
+from otel_bridge_storage.values import clean, plain, resolve
 
 TAG, METADATA = "tag", "metadata"
 _LONGEST = 200
+_NO_TAGS, _NO_METADATA = "[]", "{}"
 
 
 def run_labels_of(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     Give the rows of `run_labels` that a row of `runs` makes.
     """
+    if not has_labels(run):
+        return []
     own = {"run_id": run["run_id"], "started_ns": run["started_ns"]}
-    tags = [{**own, "kind": TAG, "name": "", "value": v} for v in _tags(run["tags"])]
-    metadata = [
-        {**own, "kind": METADATA, "name": short(name), "value": comparable(value)}
-        for name, value in resolve(json.loads(run["metadata"]), {}).items()
-    ]
-    return tags + metadata
+    metadata = resolve(json.loads(run["metadata"]), {})
+    told = {(TAG, "", comparable(tag)) for tag in json.loads(run["tags"])}
+    told |= {(METADATA, key(name), comparable(value)) for name, value in metadata.items()}
+    return [{**own, "kind": kind, "name": name, "value": v} for kind, name, v in sorted(told)]
+
+
+def has_labels(run: Mapping[str, Any]) -> bool:
+    """
+    Whether a row of `runs` has tags or metadata.
+    """
+    return bool(run["tags"] != _NO_TAGS or run["metadata"] != _NO_METADATA)
+
+
+def key(name: str) -> str:
+    """
+    Give the text under which a key of metadata is found.
+    """
+    return short(clean(name).replace("\x00", "\ufffd"))
 
 
 def comparable(value: Any) -> str:
@@ -43,10 +58,6 @@ def short(text: str) -> str:
     if len(text) <= _LONGEST:
         return text
     return "#" + blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def _tags(tags: str) -> set[str]:
-    return {comparable(tag) for tag in json.loads(tags)}
 
 
 def _even(value: Any) -> Any:

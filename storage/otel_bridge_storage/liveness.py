@@ -12,6 +12,7 @@ import socket
 import sqlite3
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, update
@@ -56,11 +57,11 @@ class Writer:
             },
         )
 
-    def renew(self, connection: Connection, now_ns: int) -> None:
+    def renew(self, connection: Connection, now_ns: int) -> bool:
         """
-        Say that the writer lives.
+        Say that the writer lives; False if there is no such row.
         """
-        self._set(connection, last_seen_ns=now_ns)
+        return self._set(connection, last_seen_ns=now_ns)
 
     def leave(self, connection: Connection, now_ns: int) -> None:
         """
@@ -68,10 +69,11 @@ class Writer:
         """
         self._set(connection, last_seen_ns=now_ns, closed_ns=now_ns)
 
-    def _set(self, connection: Connection, **times: int) -> None:
-        connection.execute(
+    def _set(self, connection: Connection, **times: int) -> bool:
+        changed = connection.execute(
             update(writers).where(writers.c.writer_id == self.writer_id).values(**times)
         )
+        return bool(changed.rowcount)
 
 
 class Presence:
@@ -123,27 +125,48 @@ class Presence:
         self._shown_ns = self._committed_ns
 
 
-DEAD_WRITERS_SQL = "SELECT writer_id, host, pid, last_seen_ns, closed_ns FROM writers"
+# The writers of open runs, and what tells whether they are gone.
+DEAD_WRITERS_SQL = (
+    "SELECT writer_id, host, pid, last_seen_ns, closed_ns FROM writers "
+    "WHERE writer_id IN (SELECT writer_id FROM runs WHERE status = 'running')"
+)
 
 
 def is_dead(
-    host: str, pid: int, last_seen_ns: int, closed_ns: int | None, *, now_ns: int | None = None
+    host: str,
+    pid: int,
+    last_seen_ns: int,
+    closed_ns: int | None,
+    *,
+    now_ns: int | None = None,
+    exists: Callable[[int], bool] | None = None,
 ) -> bool:
     """
     Say whether a writer is gone.
 
+    A sign of life that lies in the future, since a clock was set back, counts as one of
+    now: such a writer lives unless its process is gone from this host.
+
     Args:
         now_ns: The time to judge by; the present if None.
+        exists: Says whether a process of this host is there; the system does if None.
     """
     now_ns = time.time_ns() if now_ns is None else now_ns
-    if closed_ns is not None or now_ns - last_seen_ns > SILENCE_S * _NS:
+    if closed_ns is not None or last_seen_ns < silence_limit(now_ns):
         return True
-    return host == socket.gethostname() and not _process_exists(pid)
+    return host == socket.gethostname() and not (exists or process_exists)(pid)
+
+
+def silence_limit(now_ns: int) -> int:
+    """
+    Give the moment since which every writer that lives has been heard of.
+    """
+    return now_ns - int(SILENCE_S * _NS)
 
 
 def dead_writers(connection: sqlite3.Connection, *, now_ns: int | None = None) -> list[str]:
     """
-    List the writers that are gone.
+    List those writers of open runs that are gone.
     """
     return [
         writer_id
@@ -152,7 +175,10 @@ def dead_writers(connection: sqlite3.Connection, *, now_ns: int | None = None) -
     ]
 
 
-def _process_exists(pid: int) -> bool:
+def process_exists(pid: int) -> bool:
+    """
+    Say whether this host has a process of that id.
+    """
     # On Windows os.kill would end the process; its silence tells soon enough.
     if sys.platform == "win32":
         return True

@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
@@ -18,8 +18,9 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from otel_bridge_storage.addresses import Address, Kind
 from otel_bridge_storage.database import BUSY_TIMEOUT_S, Database
 from otel_bridge_storage.errors import DatabaseNotFoundError
-from otel_bridge_storage.schema import SCHEMA_VERSION
+from otel_bridge_storage.schema import schema_info
 from otel_bridge_storage.sqlite_database import begin_immediate, used_bytes
+from otel_bridge_storage.sqlite_files import READ_TIMEOUT_S
 
 _lock = threading.Lock()
 _open: Counter[str] = Counter()
@@ -72,7 +73,9 @@ class MemoryDatabase(Database):
             self._anchor.execute("VACUUM")
 
     def _version(self, connection: Connection) -> int | None:
-        return SCHEMA_VERSION if inspect(connection).has_table("schema_info") else None
+        if not inspect(connection).has_table("schema_info"):
+            return None
+        return int(connection.execute(select(schema_info.c.version)).scalar_one())
 
     def _lock(self, connection: Connection) -> None:
         # The transaction is IMMEDIATE from its beginning.
@@ -97,6 +100,23 @@ def check_memory(address: Address) -> None:
         raise DatabaseNotFoundError(
             f"there is no database {address} in this process: open it for writing first"
         )
+
+
+def open_memory_reader(name: str) -> sqlite3.Connection:
+    """
+    Open a database in memory for reading only.
+
+    The connection may be used from any thread, one at a time.
+
+    Raises:
+        DatabaseNotFoundError: There is none of that name in this process.
+    """
+    check_memory(Address(Kind.MEMORY, memory=name))
+    connection = sqlite3.connect(
+        memory_uri(name), uri=True, timeout=READ_TIMEOUT_S, check_same_thread=False
+    )
+    connection.execute("PRAGMA query_only = ON")
+    return connection
 
 
 def _engine(name: str, busy_timeout_s: float) -> Engine:

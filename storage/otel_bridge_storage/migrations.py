@@ -5,6 +5,7 @@ Bringing a database of an older version up to date, in the transaction that open
 from collections.abc import Callable, Mapping
 
 from sqlalchemy import Connection, Index, Table, insert, select, update
+from sqlalchemy.schema import DropIndex
 
 from otel_bridge_storage import event_tables, thread_tables
 from otel_bridge_storage.columns import metadata
@@ -13,14 +14,19 @@ from otel_bridge_storage.schema import (
     SCHEMA_VERSION,
     counters,
     run_labels,
+    run_log,
     runs,
     schema_info,
+    steps,
+    tool_calls,
+    writers,
 )
 
 COUNTERS = ("sequence", "span", "message", "log", "erasures")
 # Importing them puts them among the tables that a new database gets.
 _TRUTH = (thread_tables.threads, event_tables.run_events)
 _MANY = 1000
+_OLD = "table_of_an_older_schema"
 
 
 def upgrade(connection: Connection, version: int) -> None:
@@ -33,8 +39,11 @@ def upgrade(connection: Connection, version: int) -> None:
 
 
 def _from_1(connection: Connection) -> None:
+    for table in (runs, tool_calls, steps):
+        _make_anew(connection, table)
     metadata.create_all(connection)
-    _create_index(connection, runs, "runs_by_service")
+    _make_index_anew(connection, run_log, "run_log_step_turns")
+    _make_index_anew(connection, writers, "writers_heard")
     connection.execute(insert(counters), {"name": "erasures", "value": 0})
     labelled = select(runs.c.run_id, runs.c.started_ns, runs.c.tags, runs.c.metadata)
     for part in connection.execute(labelled).mappings().partitions(_MANY):
@@ -43,9 +52,24 @@ def _from_1(connection: Connection) -> None:
             connection.execute(insert(run_labels), rows)
 
 
-def _create_index(connection: Connection, table: Table, name: str) -> None:
+def _make_anew(connection: Connection, table: Table) -> None:
+    """
+    Give a table, to which no other refers, its present columns, keys and indexes.
+    """
+    for index in sorted(table.indexes, key=lambda index: str(index.name)):
+        connection.execute(DropIndex(index, if_exists=True))
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    connection.exec_driver_sql(f"ALTER TABLE {table.name} RENAME TO {_OLD}")
+    table.create(connection)
+    # Only names of the schema are put together here.
+    connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {_OLD}")  # noqa: S608
+    connection.exec_driver_sql(f"DROP TABLE {_OLD}")
+
+
+def _make_index_anew(connection: Connection, table: Table, name: str) -> None:
     made: Index = next(index for index in table.indexes if index.name == name)
-    made.create(connection, checkfirst=True)
+    connection.execute(DropIndex(made, if_exists=True))
+    made.create(connection)
 
 
 _STEPS: Mapping[int, Callable[[Connection], None]] = {1: _from_1}

@@ -54,9 +54,10 @@ def nanoseconds(time: datetime, name: str) -> int:
 
 def milliseconds(start_ns: int, end_ns: int | None) -> float | None:
     """
-    Give the time between two moments; None while there is no end.
+    Give the time between two moments; None while there is no end, and 0 where the clock
+    was set back between them.
     """
-    return None if end_ns is None else (end_ns - start_ns) / _NS_PER_MS
+    return None if end_ns is None else max(end_ns - start_ns, 0) / _NS_PER_MS
 
 
 def usd(picousd: int | None) -> float | None:

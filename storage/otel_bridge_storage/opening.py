@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from otel_bridge_storage.addresses import Address, address_of
 from otel_bridge_storage.database import BUSY_TIMEOUT_S, Database, may_pass
 from otel_bridge_storage.errors import DatabaseError, DatabaseUnavailableError
-from otel_bridge_storage.sqlite_files import is_damage, read_error
+from otel_bridge_storage.sqlite_files import check_file, is_damage, read_error
 
 
 def open_database(
@@ -30,10 +30,33 @@ def open_database(
         DatabaseUnavailableError: It cannot be opened or made now, and may be later.
         DatabaseError: It cannot be opened or made.
     """
+    return _opened(address_of(target), busy_timeout_s, make=True)
+
+
+def open_existing(
+    target: str | Path | Address, *, busy_timeout_s: float = BUSY_TIMEOUT_S
+) -> Database:
+    """
+    Open a database for writing, and make none where there is none.
+
+    Raises:
+        DatabaseNotFoundError: There is no such database.
+        DatabaseError: As `open_database`.
+    """
     address = address_of(target)
+    if address.path is not None:
+        check_file(address.path)
+    elif address.url is None:
+        from otel_bridge_storage.memory_database import check_memory
+
+        check_memory(address)
+    return _opened(address, busy_timeout_s, make=False)
+
+
+def _opened(address: Address, busy_timeout_s: float, *, make: bool) -> Database:
     database = _make(address, busy_timeout_s)
     try:
-        database.set_up()
+        database.set_up(make=make)
     except (DBAPIError, sqlite3.Error) as error:
         database.close()
         raise _opening_error(address, error) from error

@@ -10,17 +10,23 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from otel_bridge_storage.addresses import Address, Kind
 from otel_bridge_storage.columns import metadata
 from otel_bridge_storage.database import BUSY_TIMEOUT_S, Database
-from otel_bridge_storage.errors import NotADatabaseError, NotInstalledError
+from otel_bridge_storage.errors import (
+    DatabaseUnavailableError,
+    NotADatabaseError,
+    NotInstalledError,
+)
 from otel_bridge_storage.schema import schema_info
 
 _LOCK = 0x4F544252
 _TAKE_LOCK = f"SELECT pg_advisory_xact_lock({_LOCK}, hashtext(current_schema()))"
-_CONNECT_TIMEOUT_S = 10
+# A server that does not answer is taken for gone, as libpq would only do after minutes.
+_PATIENCE = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
 
 
 class PostgresDatabase(Database):
@@ -32,11 +38,17 @@ class PostgresDatabase(Database):
         busy_timeout_s: How long a transaction waits for those of other processes.
     """
 
+    deletes_free_room = False
     _errors_break_connections = True
 
     def __init__(self, url: URL, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         timeout_ms = int(busy_timeout_s * 1000)
-        engine = postgres_engine(url, f"-c lock_timeout={timeout_ms} -c synchronous_commit=on")
+        engine = postgres_engine(
+            url,
+            f"-c lock_timeout={timeout_ms} -c synchronous_commit=on",
+            # What others committed while this one waited for the lock must be seen.
+            isolation_level="READ COMMITTED",
+        )
         super().__init__(Address(Kind.POSTGRES, url=url), engine)
 
     def size(self) -> int:
@@ -53,12 +65,23 @@ class PostgresDatabase(Database):
         """
         Write the tables anew. What the server keeps elsewhere, such as its own log and
         its backups, is not touched.
+
+        Raises:
+            DatabaseUnavailableError: Somebody else reads or writes it for too long.
         """
         self._disconnect()
-        with self._engine.connect() as connection:
-            direct = connection.execution_options(isolation_level="AUTOCOMMIT")
-            for table in metadata.sorted_tables:
-                direct.execute(text(f'VACUUM (FULL) "{table.name}"'))
+        try:
+            with self._engine.connect() as connection:
+                direct = connection.execution_options(isolation_level="AUTOCOMMIT")
+                for table in metadata.sorted_tables:
+                    direct.execute(text(f'VACUUM (FULL) "{table.name}"'))
+        except OperationalError as error:
+            raise DatabaseUnavailableError(
+                f"what was deleted may still be in {self.address}, since it is in use "
+                f"({error.orig}): try again when nobody else reads or writes it"
+            ) from error
+        finally:
+            self._disconnect()
 
     def _version(self, connection: Connection) -> int | None:
         found = set(inspect(connection).get_table_names())
@@ -99,7 +122,7 @@ def postgres_engine(url: URL, options: str, *, size: int = 1, **settings: Any) -
             max_overflow=0,
             connect_args={
                 "options": f"{told} {options}".strip(),
-                "connect_timeout": _CONNECT_TIMEOUT_S,
+                **{name: value for name, value in _PATIENCE.items() if name not in url.query},
             },
             hide_parameters=True,
             **settings,

@@ -30,6 +30,8 @@ def reading_engine(url: URL) -> Engine:
         "-c default_transaction_read_only=on",
         size=_CONNECTIONS,
         isolation_level="REPEATABLE READ",
+        # The server may have been started anew since the last read.
+        pool_pre_ping=True,
     )
 
 

@@ -18,7 +18,12 @@ class RunSummary:
 
     Attributes:
         status: `running`, `paused`, `success`, `error`, `cancelled` or `interrupted`.
-        updated_at: The latest moment the run was heard of.
+        updated_at: The latest moment that its own telemetry tells of.
+        ended_at: When it ended; of an interrupted run its last sign of life, so that
+            `duration_ms` goes up to that. None while it is open.
+        last_seen_at: The last sign of life of a run that has not ended: of its
+            telemetry or, if that is later, of the process that writes it. None for a run
+            that ended.
         total_cost_usd: The sum over the calls that have a price; None if none has.
         unpriced_calls: How many calls that sum leaves out.
         delegation_level: 0 for a run that no other run started.
@@ -31,6 +36,7 @@ class RunSummary:
     updated_at: datetime
     started_at: datetime
     ended_at: datetime | None
+    last_seen_at: datetime | None
     duration_ms: float | None
     iteration_count: int
     llm_calls: int

@@ -1,5 +1,5 @@
 """
-Which runs are wanted, as conditions on the table of runs.
+Which runs are wanted: what was asked for, checked, as terms that an index can find.
 """
 
 from collections.abc import Iterable, Mapping
@@ -7,22 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, false, or_, text
-
+from otel_bridge_storage import run_terms
 from otel_bridge_storage.arguments import given_text
 from otel_bridge_storage.errors import QueryError
-from otel_bridge_storage.metadata_filter import has_metadata
+from otel_bridge_storage.labels import METADATA, TAG, comparable, key
 from otel_bridge_storage.moments import nanoseconds
-from otel_bridge_storage.schema import runs
-from otel_bridge_storage.values import plain
+from otel_bridge_storage.run_places import Window
+from otel_bridge_storage.run_terms import ColumnTerm, LabelTerm, StatusTerm, Term
 
-RUNNING, INTERRUPTED = "running", "interrupted"
+RUNNING, INTERRUPTED = run_terms.RUNNING, "interrupted"
 STATUSES = (RUNNING, "paused", "success", "error", "cancelled", INTERRUPTED)
-_IS_GONE = "coalesce(runs.writer_id, '') IN (SELECT value FROM json_each(:dead))"
-_IS_THERE = "coalesce(runs.writer_id, '') NOT IN (SELECT value FROM json_each(:dead))"
-_HAS_TAG = (
-    "EXISTS (SELECT 1 FROM json_each(runs.tags) AS tag WHERE tag.value = json_extract(:tag, '$'))"
-)
+# What few runs have comes first: where several are found often, the first is looked up.
+_COLUMNS = ("session_id", "parent_run_id", "user_id", "tenant_id", "agent_name", "service")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +30,7 @@ class RunFilter:
         status: One status or several; no statuses at all match nothing.
         started_after: From this moment on.
         started_before: Up to this moment, and not at it.
-        metadata: All of these keys have these values; see `has_metadata`.
+        metadata: All of these keys have these values; see `labels.comparable`.
     """
 
     status: str | Iterable[str] | None = None
@@ -49,37 +45,46 @@ class RunFilter:
     started_before: datetime | None = None
     metadata: Mapping[str, Any] | None = None
 
-    def conditions(self, dead: Iterable[str]) -> list[ColumnElement[bool]]:
+    def terms(self) -> list[Term] | None:
         """
-        Give the conditions, all of which must hold.
-
-        Args:
-            dead: The writers that are gone.
+        Give what an index can find, all of which must hold; None if nothing can.
 
         Raises:
-            QueryError: A status is unknown, a time has no UTC offset, or a filter is of
-                the wrong type.
+            QueryError: A status is unknown, or a filter is of the wrong type.
         """
-        found: list[Any] = [
-            runs.c[name] == given_text(value, name)
-            for name in _TEXTS
+        found: list[Term] = [
+            ColumnTerm(name, given_text(value, name))
+            for name in _COLUMNS
             if (value := getattr(self, name)) is not None
         ]
+        for name, value in _pairs(self.metadata):
+            found.append(LabelTerm(METADATA, key(name), comparable(value)))
         if self.tag is not None:
-            found.append(text(_HAS_TAG).bindparams(_bound("tag", given_text(self.tag, "tag"))))
-        if self.started_after is not None:
-            start = nanoseconds(self.started_after, "started_after")
-            found.append(runs.c.started_ns >= start)
-        if self.started_before is not None:
-            end = nanoseconds(self.started_before, "started_before")
-            found.append(runs.c.started_ns < end)
-        found += [has_metadata(key, value) for key, value in _pairs(self.metadata)]
+            found.append(LabelTerm(TAG, "", comparable(given_text(self.tag, "tag"))))
         if self.status is not None:
-            found.append(_has_status(self.status, dead))
+            wanted = statuses(self.status)
+            if not wanted:
+                return None
+            if wanted != set(STATUSES):
+                found.append(_status_term(wanted))
         return found
 
+    def window(self, after: tuple[int, int, str] | None = None) -> Window:
+        """
+        Give between which starts the runs are.
 
-_TEXTS = ("agent_name", "parent_run_id", "tenant_id", "session_id", "user_id", "service")
+        Args:
+            after: A place in the list to go on from; see `Window`.
+
+        Raises:
+            QueryError: A time is none, or has no UTC offset.
+        """
+        since, until = self.started_after, self.started_before
+        return Window(
+            None if since is None else nanoseconds(since, "started_after"),
+            None if until is None else nanoseconds(until, "started_before"),
+            after,
+        )
 
 
 def statuses(wanted: str | Iterable[str]) -> set[str]:
@@ -106,19 +111,8 @@ def _pairs(metadata: Mapping[str, Any] | None) -> Iterable[tuple[str, Any]]:
     return metadata.items()
 
 
-def _has_status(status: str | Iterable[str], dead: Iterable[str]) -> ColumnElement[bool]:
-    wanted = statuses(status)
-    if not wanted:
-        return false()
-    stored = runs.c.status.in_(sorted(wanted - {INTERRUPTED} | {RUNNING}))
-    if RUNNING in wanted and INTERRUPTED in wanted:
-        return stored
-    if wanted.isdisjoint((RUNNING, INTERRUPTED)):
-        return runs.c.status.in_(sorted(wanted))
-    writer = text(_IS_GONE if INTERRUPTED in wanted else _IS_THERE)
-    is_so = writer.bindparams(_bound("dead", list(dead)))
-    return and_(stored, or_(runs.c.status != RUNNING, is_so))
-
-
-def _bound(name: str, value: Any) -> BindParameter[str]:
-    return bindparam(name, plain(value), unique=True)
+def _status_term(wanted: set[str]) -> StatusTerm:
+    stored = wanted - {INTERRUPTED} | ({RUNNING} if INTERRUPTED in wanted else set())
+    both = {RUNNING, INTERRUPTED} <= wanted
+    lives = None if both or RUNNING not in stored else RUNNING in wanted
+    return StatusTerm(tuple(sorted(stored)), lives)

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from otel_bridge_storage import run_records
+from otel_bridge_storage import run_cursors, run_records
 from otel_bridge_storage.read_store import ReadStore
 from otel_bridge_storage.rows import RunDetail, RunSummary
 from otel_bridge_storage.run_filters import RunFilter
@@ -119,7 +119,7 @@ class RunFinder(ReadStore):
         """
         Give the text with which `list_runs` goes on after a run, by the same filters.
         """
-        return run_records.cursor_after(run)
+        return run_cursors.cursor_after(run)
 
     async def get_run(self, run_id: str) -> RunDetail | None:
         """

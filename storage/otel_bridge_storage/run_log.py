@@ -11,7 +11,7 @@ from otel_bridge_storage.call_rows import text
 from otel_bridge_storage.readings import FactReading, Role
 from otel_bridge_storage.records import STATUS_ERROR
 from otel_bridge_storage.run_rows import start_of
-from otel_bridge_storage.schema import STEP_TURNS, TURNS, run_log
+from otel_bridge_storage.schema import STEP_TURNS, run_log
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.step_rows import Turn
 from otel_bridge_storage.unit import Change, Unit
@@ -26,7 +26,8 @@ _KNOWN = Lookup(
     select(run_log.c.span, run_log.c.fact_key).where(KEYS), run_log.c.span, run_log.c.fact_key
 )
 _OF_SPAN = Lookup(
-    select(run_log.c.seq, run_log.c.span, run_log.c.run_id).where(KEYS), run_log.c.span
+    select(run_log.c.seq, run_log.c.span, run_log.c.run_id, run_log.c.fact_key).where(KEYS),
+    run_log.c.span,
 )
 _MOVE = Rows(
     update(run_log)
@@ -41,8 +42,9 @@ def write_log(
     """
     Log what the changes and the live events tell, and move what belongs elsewhere now.
 
-    An entry that joins another run gets a new number there, so that a reader who
-    follows that run with a cursor meets it.
+    An entry that joins another run gets a new number there, and so does that of a call
+    which no longer passes for a copy, so that a reader who follows the run with a cursor
+    meets it.
 
     Args:
         events: Facts of spans that are still open, by span row.
@@ -75,7 +77,7 @@ def _homes(unit: Unit, moved: Mapping[int, str]) -> dict[int, str]:
 
 
 def _move(unit: Unit, moved: Mapping[int, str], homes: Mapping[int, str]) -> None:
-    spans = set(moved) | unit.rehomed_calls
+    spans = set(moved) | unit.rehomed_calls | unit.surfaced_calls
     for change in unit.changes.values():
         before = change.stored.bound.run_id if change.stored else change.node.bound.run_id
         if before != change.node.bound.run_id:
@@ -84,9 +86,19 @@ def _move(unit: Unit, moved: Mapping[int, str], homes: Mapping[int, str]) -> Non
     moves = [
         {"at": row.seq, "to": homes[row.span], "number": unit.numbers.next("sequence")}
         for row in entries
-        if row.run_id != homes[row.span]
+        if row.run_id != homes[row.span] or _surfaces(unit, row)
     ]
     unit.write(_MOVE, moves)
+    for row in entries:
+        if row.run_id != homes[row.span]:
+            unit.reshaped_runs.update({row.run_id or homes[row.span], homes[row.span]})
+
+
+def _surfaces(unit: Unit, row: Any) -> bool:
+    """
+    Whether readers were not shown an entry, as that of a copy, and are from now on.
+    """
+    return row.span in unit.surfaced_calls and row.fact_key in (START, END)
 
 
 def _told(
@@ -141,6 +153,7 @@ def _row(
     number = unit.numbers.next("sequence")
     run_id = homes.get(span) or unit.event_runs.get(span)
     if run_id is not None:
+        unit.hear(run_id, time_ns)
         _note_turn(unit, run_id, span, fact)
     data = None
     if fact.key not in (START, END) or fact.data:
@@ -162,5 +175,3 @@ def _note_turn(unit: Unit, run_id: str, span: int, fact: FactReading) -> None:
     if fact.kind in STEP_TURNS:
         turn = Turn(fact.time_ns, fact.kind, span, fact.key, fact.data)
         unit.new_turns.append((run_id, turn))
-    if fact.kind in TURNS:
-        unit.dirty_runs.add(run_id)

@@ -2,34 +2,31 @@
 Runs as the store answers with them: lists, counts and single runs.
 """
 
-import base64
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from otel_bridge_storage.arguments import given_text
-from otel_bridge_storage.errors import QueryError
-from otel_bridge_storage.liveness import is_dead
+from otel_bridge_storage.living_writers import STATE, RollCall
 from otel_bridge_storage.message_texts import is_plain, message_of, text_of
 from otel_bridge_storage.moments import milliseconds, moment, moment_or_none, usd
-from otel_bridge_storage.paging import bounded, checked_limit, page
+from otel_bridge_storage.paging import checked_limit, page
 from otel_bridge_storage.rows import RunDetail, RunSummary
-from otel_bridge_storage.run_filters import INTERRUPTED, RUNNING, RunFilter
+from otel_bridge_storage.run_cursors import position
+from otel_bridge_storage.run_filters import INTERRUPTED, RunFilter
+from otel_bridge_storage.run_places import find_places
+from otel_bridge_storage.run_terms import RUNNING, StatusTerm, Term
 from otel_bridge_storage.schema import runs, steps, writers
 from otel_bridge_storage.span_rows import records_texts
-from otel_bridge_storage.values import clean, resolve
+from otel_bridge_storage.values import resolve
 
 LARGEST_PAGE = 1000
 _FAILED = ("error", "cancelled", INTERRUPTED)
-_WRITERS = select(
-    writers.c.writer_id,
-    writers.c.host,
-    writers.c.pid,
-    writers.c.last_seen_ns,
-    writers.c.closed_ns,
-).where(writers.c.writer_id.in_(select(runs.c.writer_id).where(runs.c.status == RUNNING)))
+_OPEN = (RUNNING, "paused")
+_RUNS = select(runs, *STATE).outerjoin(writers, writers.c.writer_id == runs.c.writer_id)
+_RUN = _RUNS.where(runs.c.run_id == bindparam("run_id"))
 
 
 def list_runs(
@@ -43,45 +40,44 @@ def list_runs(
     """
     List the latest runs first.
     """
-    dead = _dead_writers(connection)
-    query = (
-        select(runs)
-        .where(*wanted.conditions(dead))
-        .order_by(runs.c.started_ns.desc(), runs.c.run_id.desc())
-    )
-    if cursor is not None:
-        first_ns, last_ns, run_id = _position(connection, cursor)
-        further = or_(runs.c.started_ns < first_ns, runs.c.run_id < run_id)
-        query = query.where(runs.c.started_ns <= last_ns, further)
+    window = wanted.window(None if cursor is None else position(connection, cursor))
+    terms = wanted.terms()
     if limit is not None:
         limit = min(checked_limit(limit), LARGEST_PAGE)
-    rows = connection.execute(page(query, limit, offset)).mappings()
-    return [RunSummary(**_summary(row, dead)) for row in rows]
+    if terms is None:
+        return []
+    roll = RollCall()
+    places = find_places(connection, terms, window)
+    found = page(places.latest_first(), limit, offset).subquery()
+    query = _RUNS.join_from(runs, found, found.c.run_id == runs.c.run_id)
+    rows = connection.execute(query, _judging(connection, terms, roll)).mappings().all()
+    rows = sorted(rows, key=_place, reverse=True)
+    return [RunSummary(**_summary(row, roll)) for row in rows]
 
 
 def count_runs(connection: Connection, wanted: RunFilter) -> int:
     """
     Count the runs that a filter lets through.
     """
-    conditions = wanted.conditions(_dead_writers(connection))
-    return connection.execute(
-        select(func.count()).select_from(runs).where(*conditions)
-    ).scalar_one()
+    window, terms = wanted.window(), wanted.terms()
+    if terms is None:
+        return 0
+    places = find_places(connection, terms, window)
+    values = _judging(connection, terms, RollCall())
+    return int(connection.execute(places.number(), values).scalar_one())
 
 
 def get_run(connection: Connection, run_id: str) -> RunDetail | None:
     """
     Read one run; None where there is none of that id.
     """
-    wanted = runs.c.run_id == given_text(run_id, "run_id")
-    found = connection.execute(select(runs).where(wanted)).mappings()
-    row = found.one_or_none()
+    row = _row_of(connection, given_text(run_id, "run_id"))
     if row is None:
         return None
     asked = row["input_message"] or _step_message(connection, row["run_id"], "user")
     answered = row["answer_message"] or _step_message(connection, row["run_id"], "assistant")
     texts = records_texts(connection, {ref for ref in (asked, answered) if ref is not None})
-    summary = _summary(row, _dead_writers(connection))
+    summary = _summary(row, RollCall())
     reason = row["termination_reason"] or row["error_type"]
     return RunDetail(
         **summary,
@@ -101,9 +97,8 @@ def is_interrupted(connection: Connection, run_id: str) -> bool:
     """
     Say whether a run was left open by a writer that is gone.
     """
-    query = select(runs.c.writer_id).where(runs.c.run_id == run_id, runs.c.status == RUNNING)
-    writer = connection.execute(query).scalar()
-    return writer is not None and writer in _dead_writers(connection)
+    row = _row_of(connection, run_id)
+    return row is not None and _is_interrupted(row, RollCall())
 
 
 def resolve_run_id(connection: Connection, prefix: str, limit: int | None) -> list[str]:
@@ -119,48 +114,30 @@ def resolve_run_id(connection: Connection, prefix: str, limit: int | None) -> li
     return list(connection.execute(page(query, limit)).scalars())
 
 
-def cursor_after(run: RunSummary) -> str:
+def _row_of(connection: Connection, run_id: str) -> RowMapping | None:
+    return connection.execute(_RUN, {"run_id": run_id}).mappings().one_or_none()
+
+
+def _judging(connection: Connection, terms: Sequence[Term], roll: RollCall) -> dict[str, Any]:
     """
-    Write down a run's place in the list, for the list to go on from there.
+    Give the values for the terms that ask which writers live, if any does.
     """
-    place = json.dumps([round(run.started_at.timestamp() * 1_000_000), run.run_id])
-    return base64.urlsafe_b64encode(place.encode()).decode("ascii").rstrip("=")
+    asks = any(isinstance(term, StatusTerm) and term.lives is not None for term in terms)
+    return roll.parameters(connection) if asks else {}
 
 
-def _position(connection: Connection, cursor: str) -> tuple[int, int, str]:
-    """
-    Find the place of a cursor: between which moments its run began, and the run's id.
-
-    A cursor knows the microsecond, its run knows the moment, if it is still there.
-    """
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        start_us, run_id = json.loads(base64.urlsafe_b64decode(padded))
-        start_us, run_id = int(start_us), clean(str(run_id))
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise QueryError(
-            f"{cursor!r} is not a cursor: give one that came with an earlier list of runs"
-        ) from error
-    query = select(runs.c.started_ns).where(runs.c.run_id == run_id)
-    start_ns = connection.execute(query).scalar()
-    if start_ns is None or start_ns // 1000 != start_us:
-        return bounded(start_us * 1000), bounded(start_us * 1000 + 999), run_id
-    return start_ns, start_ns, run_id
+def _place(row: Mapping[Any, Any]) -> tuple[int, str]:
+    return row["started_ns"], row["run_id"]
 
 
-def _dead_writers(connection: Connection) -> frozenset[str]:
-    """
-    List those of the writers of open runs that are gone.
-    """
-    return frozenset(
-        row.writer_id
-        for row in connection.execute(_WRITERS)
-        if is_dead(row.host, row.pid, row.last_seen_ns, row.closed_ns)
-    )
+def _is_interrupted(row: Mapping[Any, Any], roll: RollCall) -> bool:
+    return row["status"] == RUNNING and roll.is_dead(row)
 
 
-def _summary(row: Mapping[Any, Any], dead: Collection[str]) -> dict[str, Any]:
-    interrupted = row["status"] == RUNNING and row["writer_id"] in dead
+def _summary(row: Mapping[Any, Any], roll: RollCall) -> dict[str, Any]:
+    interrupted = _is_interrupted(row, roll)
+    heard_ns = roll.heard_ns(row) if row["status"] in _OPEN else None
+    ended_ns = heard_ns if interrupted else row["ended_ns"]
     return {
         "run_id": row["run_id"],
         "agent_name": row["agent_name"],
@@ -168,8 +145,9 @@ def _summary(row: Mapping[Any, Any], dead: Collection[str]) -> dict[str, Any]:
         "created_at": moment(row["started_ns"]),
         "updated_at": moment(row["updated_ns"]),
         "started_at": moment(row["started_ns"]),
-        "ended_at": moment_or_none(row["ended_ns"]),
-        "duration_ms": milliseconds(row["started_ns"], row["ended_ns"]),
+        "ended_at": moment_or_none(ended_ns),
+        "last_seen_at": moment_or_none(heard_ns),
+        "duration_ms": milliseconds(row["started_ns"], ended_ns),
         "iteration_count": row["iteration_count"],
         "llm_calls": row["llm_calls"],
         "failed_llm_calls": row["failed_llm_calls"],

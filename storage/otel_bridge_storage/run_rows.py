@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from otel_bridge_storage.call_rows import text
+from otel_bridge_storage.fitting import fitting
 from otel_bridge_storage.readings import Message, Reading
 from otel_bridge_storage.records import STATUS_ERROR, SpanRecord
 from otel_bridge_storage.run_totals import Hints, Sums
@@ -79,7 +80,7 @@ def identity(unit: Unit, segments: Sequence[Segment]) -> dict[str, Any]:
         "parent_run_id": text(
             _first([*(r.parent_run_id for r in runs), *(s.run_above for s in segments)])
         ),
-        "service": None if service is None else text(str(service)),
+        "service": None if service is None else fitting(str(service)),
         "strategy": text(_first(r.strategy for r in runs)),
         "own_model": text(_first(r.model for r in runs)),
         "started_ns": min(start_of(s.span, s.reading) for s in segments),

@@ -2,13 +2,15 @@
 `RunStore`: asynchronous, read-only answers about the runs of a database.
 """
 
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 from functools import partial
 
 from sqlalchemy import Connection
 
 from otel_bridge_storage import call_records, event_rows, step_records
 from otel_bridge_storage.arguments import given_text
+from otel_bridge_storage.followed import LogSource, RunSource, last_sequence
+from otel_bridge_storage.following import follow
 from otel_bridge_storage.log_content import LOGS_BY_TRACE, log_records
 from otel_bridge_storage.pauses import MAPPED, PAUSED, RESUMED, join_mappings, pair_pauses
 from otel_bridge_storage.records import LogRecord, SpanRecord
@@ -73,11 +75,61 @@ class RunStore(RunFinder):
         List the log of all runs in the order of commit.
 
         Here `sequence_index` is the place in the whole log. It stays when an entry
-        moves to another run, and is not the index that `get_events` gives it there.
+        moves to another run, and is not the index that `get_events` gives it there. A
+        call that several instrumentations saw is listed as often as it was seen.
         """
         return await self._engine.read(
             partial(event_rows.get_log, after=after_sequence, limit=limit)
         )
+
+    def stream_events(
+        self,
+        run_id: str,
+        *,
+        after_sequence_index: int | None = None,
+        event_types: str | Iterable[str] | None = None,
+        stay: bool = False,
+    ) -> AsyncGenerator[StoredEvent, None]:
+        """
+        Follow the log of a run: what is there, then what comes, as `get_events` gives it.
+
+        It ends when the run has ended, one that was interrupted included, or is gone. A
+        paused run is followed on, and one that is not there yet is waited for. What this
+        process commits comes at once, what others commit within a quarter of a second.
+
+        Close it (`contextlib.aclosing`) where it is left before its end.
+
+        Args:
+            after_sequence_index: Only what has a higher index.
+            event_types: Only these; an empty collection matches nothing.
+            stay: Go on after the run's end, for what may still arrive late.
+
+        Raises:
+            DatabaseError: The database was deleted or replaced meanwhile.
+        """
+        source = RunSource(run_id, kinds=event_types, stay=stay)
+        return follow(self._engine, source, after=after_sequence_index)
+
+    def stream_log(
+        self, *, after_sequence: int | None = None
+    ) -> AsyncGenerator[StoredEvent, None]:
+        """
+        Follow the log of all runs for ever, as `get_log` gives it.
+
+        Args:
+            after_sequence: Only what comes after this place in the whole log; None
+                begins at the beginning, and `last_sequence` tells where the end is now.
+
+        Raises:
+            DatabaseError: The database was deleted or replaced meanwhile.
+        """
+        return follow(self._engine, LogSource(), after=after_sequence)
+
+    async def last_sequence(self) -> int:
+        """
+        Give the place in the whole log of its last entry; 0 where it is empty.
+        """
+        return await self._engine.read(last_sequence)
 
     async def get_llm_calls(
         self,

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, insert, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 
+from otel_bridge_storage.label_rows import settle_labels
 from otel_bridge_storage.run_rows import (
     Segment,
     identity,
@@ -18,7 +19,7 @@ from otel_bridge_storage.run_rows import (
     run_row,
 )
 from otel_bridge_storage.run_totals import gather, hints
-from otel_bridge_storage.schema import runs, spans
+from otel_bridge_storage.schema import run_log, runs, spans
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.unit import Unit
 
@@ -44,6 +45,12 @@ _STORED = Lookup(select(runs).where(KEYS), runs.c.run_id)
 _INSERT = Rows(insert(runs))
 _DELETE = Lookup(delete(runs).where(KEYS), runs.c.run_id)
 _CHILDREN = Lookup(select(runs.c.run_id).where(KEYS), runs.c.parent_run_id)
+_LATEST_ENTRIES = Lookup(
+    select(run_log.c.run_id, func.max(run_log.c.time_ns).label("time_ns"))
+    .where(KEYS)
+    .group_by(run_log.c.run_id),
+    run_log.c.run_id,
+)
 _PARENTS = Lookup(
     select(runs.c.run_id, runs.c.delegation_level, runs.c.session_id, runs.c.user_id).where(KEYS),
     runs.c.run_id,
@@ -88,11 +95,34 @@ def _settle(unit: Unit, run_ids: Sequence[str], fresh: set[str]) -> set[str]:
         if run_id in identities and not (is_implicit(identities[run_id]) and sums[run_id].empty)
     ]
     _inherit(unit, rows)
+    _hear(unit, rows, stored)
     made = {row["run_id"]: row for row in rows}
     unit.delete(_DELETE, [run_id for run_id in stored if run_id not in made])
     unit.write(_INSERT, [row for row in rows if row["run_id"] not in stored])
     _update(unit, [(stored[run_id], row) for run_id, row in made.items() if run_id in stored])
+    settle_labels(unit, stored, made)
     return _note_changes(unit, stored, made)
+
+
+def _hear(
+    unit: Unit, rows: Sequence[dict[str, Any]], stored: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """
+    Let each run be as young as the latest entry of its log.
+    """
+    anew = [
+        row["run_id"]
+        for row in rows
+        if row["run_id"] in unit.reshaped_runs or row["run_id"] not in stored
+    ]
+    latest = {row.run_id: row.time_ns for row in unit.select(_LATEST_ENTRIES, anew)}
+    for row in rows:
+        run_id, heard = row["run_id"], [row["updated_ns"]]
+        if run_id in latest:
+            heard.append(latest[run_id])
+        elif run_id in stored and run_id not in unit.reshaped_runs:
+            heard += [stored[run_id]["updated_ns"], unit.heard_ns.get(run_id, row["updated_ns"])]
+        row["updated_ns"] = max(heard)
 
 
 def _identities(unit: Unit, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:

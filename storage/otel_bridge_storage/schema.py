@@ -19,10 +19,10 @@ STEP_TURNS = (
     "retrospect.applied",
     "step.assistant",
     "step.condensed",
+    "step.tool",
     "step.user",
     "steps.hidden",
 )
-TURNS = (*RUN_TURNS, *STEP_TURNS)
 
 schema_info = Table(
     "schema_info",
@@ -46,6 +46,7 @@ writers = Table(
     Column("started_ns", Whole, nullable=False),
     Column("last_seen_ns", Whole, nullable=False, comment="its last sign of life"),
     Column("closed_ns", Whole, comment="when it ended in good order"),
+    index("writers_heard", "last_seen_ns", where="closed_ns IS NULL"),
 )
 
 resources = Table(
@@ -174,8 +175,8 @@ runs = Table(
     Column("started_ns", Whole, nullable=False),
     Column("ended_ns", Whole),
     Column("updated_ns", Whole, nullable=False, comment="the latest time seen in it"),
-    Column("input_message", ForeignKey("messages.id")),
-    Column("answer_message", ForeignKey("messages.id")),
+    Column("input_message", Whole, comment="messages.id"),
+    Column("answer_message", Whole, comment="messages.id"),
     Column("error_type", Words),
     Column("error_message", Words),
     Column("termination_reason", Words),
@@ -196,7 +197,7 @@ runs = Table(
     Column("writer_id", Words, comment="who writes it while it is open"),
     index("runs_by_start", "started_ns", "run_id"),
     index("runs_by_agent", "agent_name", "started_ns", "run_id"),
-    index("runs_by_status", "status", "started_ns", "run_id"),
+    index("runs_by_status", "status", "started_ns", "run_id", "writer_id"),
     index("runs_by_session", "session_id", "started_ns", "run_id"),
     index("runs_by_user", "user_id", "started_ns", "run_id"),
     index("runs_by_tenant", "tenant_id", "started_ns", "run_id"),
@@ -279,8 +280,8 @@ tool_calls = Table(
     Column("status", Words, nullable=False, comment="running, ok or error"),
     Column("error_type", Words),
     Column("error_message", Words),
-    Column("arguments", ForeignKey("messages.id")),
-    Column("result", ForeignKey("messages.id")),
+    Column("arguments", Whole, comment="messages.id"),
+    Column("result", Whole, comment="messages.id"),
     index("tool_calls_by_run", "run_id", "start_ns"),
     index("tool_calls_by_call", "tool_call_id", where="tool_call_id IS NOT NULL"),
     index("tool_calls_by_outer", "outer_call", where="outer_call IS NOT NULL"),
@@ -295,8 +296,8 @@ steps = Table(
     Column("time_ns", Whole, nullable=False),
     Column("ordinal", Whole, nullable=False, comment="order among steps of one moment"),
     Column("span", ForeignKey("spans.id"), nullable=False),
-    Column("message", ForeignKey("messages.id"), comment="what was said"),
-    Column("condensed_message", ForeignKey("messages.id"), comment="what the model sees"),
+    Column("message", Whole, comment="messages.id of what was said"),
+    Column("condensed_message", Whole, comment="messages.id of what the model sees"),
     Column("call_id", Words, comment="of a committed step: the LLM call it came from"),
     Column("committed", Whole, nullable=False, comment="the runtime committed it itself"),
     Column("tool_call_id", Words),

@@ -44,12 +44,12 @@ class SqliteDatabase(Database):
         """
         return identity_of(self._own_path) != self._file
 
-    def set_up(self) -> None:
+    def set_up(self, *, make: bool = True) -> None:
         """
         Make the tables where there are none, and bring older ones up to date.
         """
         check_writable(self._own_path)
-        super().set_up()
+        super().set_up(make=make)
         self._file = identity_of(self._own_path)
 
     def size(self) -> int:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from otel_bridge_storage.addresses import file_path
+from otel_bridge_storage.addresses import Address, file_path
 from otel_bridge_storage.errors import (
     DatabaseDamagedError,
     DatabaseError,
@@ -20,7 +20,7 @@ _HEADER = b"SQLite format 3\x00"
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def open_reader(target: str | Path) -> sqlite3.Connection:
+def open_reader(target: str | Path | Address) -> sqlite3.Connection:
     """
     Open a database for reading only; nothing is ever created or changed.
 

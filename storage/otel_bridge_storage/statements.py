@@ -106,7 +106,10 @@ class Rows:
             return
         text, values_of = self._text(connection.dialect)
         cursor = connection.connection.cursor()
-        cursor.executemany(text, list(map(values_of, rows)))
+        if len(rows) == 1:
+            cursor.execute(text, values_of(rows[0]))
+        else:
+            cursor.executemany(text, list(map(values_of, rows)))
         cursor.close()
 
     def _text(self, dialect: Dialect) -> tuple[str, Callable[[Mapping[str, Any]], Any]]:

@@ -13,8 +13,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from otel_bridge_storage.content_parts import parts_of, result_of
+from otel_bridge_storage.fitting import fitting
+
 USER, ASSISTANT, TOOL = "user", "assistant", "tool"
-COMMITS = ("step.user", "step.assistant")
+COMMITS = {"step.user": USER, "step.assistant": ASSISTANT, "step.tool": TOOL}
 _ORDER = {USER: 0, ASSISTANT: 1, TOOL: 2}
 
 
@@ -87,33 +90,50 @@ def steps_of(
 
 def message_body(role: str, content: Any) -> str:
     """
-    Write a step's content as a message: text becomes one part, a list is the parts.
+    Write a step's content as a message; see `content_parts.parts_of`.
     """
-    if isinstance(content, list):
-        parts = content
-    else:
-        text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
-        parts = [{"type": "text", "content": text}]
-    return json.dumps({"role": role, "parts": parts}, ensure_ascii=False, separators=(",", ":"))
+    message = {"role": role, "parts": parts_of(content)}
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
 
 
 def committed(turn: Turn) -> Step | None:
     """
     Give the step that a fact commits, if it commits one.
     """
-    role = {"step.user": USER, "step.assistant": ASSISTANT}.get(turn.kind)
+    role = COMMITS.get(turn.kind)
     if role is None:
         return None
     content = turn.data.get("content")
+    if role == TOOL:
+        return _committed_tool(turn, content)
     return Step(
-        step_id=str(turn.data.get("step_id") or turn.key),
+        step_id=fitting(str(turn.data.get("step_id") or turn.key)),
         role=role,
         time_ns=turn.time_ns,
         span=turn.span,
         body=None if content is None else message_body(role, content),
-        call_id=turn.data.get("call_id"),
+        call_id=_fitting(turn.data.get("call_id")),
         committed=True,
     )
+
+
+def _committed_tool(turn: Turn, content: Any) -> Step:
+    told = content if isinstance(content, Mapping) else {}
+    return Step(
+        step_id=fitting(str(turn.data.get("step_id") or turn.key)),
+        role=TOOL,
+        time_ns=turn.time_ns,
+        span=turn.span,
+        body=result_of(content),
+        committed=True,
+        tool_call_id=_text(told.get("tool_call_id")),
+        tool_name=_text(told.get("name")),
+        is_error=told.get("status") == "error",
+    )
+
+
+def _text(value: Any) -> str | None:
+    return fitting(value) if isinstance(value, str) else None
 
 
 def _unpaired(
@@ -163,7 +183,7 @@ def _unique(committed: Sequence[Step]) -> Iterable[Step]:
 
 def _apply(turn: Turn, steps: Sequence[Step], by_id: Mapping[str, Step]) -> None:
     ids = turn.data.get("step_ids")
-    named = [by_id[step_id] for step_id in ids or () if step_id in by_id]
+    named = [by_id[step_id] for given in ids or () if (step_id := _fitting(given)) in by_id]
     if turn.kind == "run.rolled_back":
         for step in named if ids is not None else steps:
             step.rolled_back |= ids is not None or step.time_ns <= turn.time_ns
@@ -173,6 +193,10 @@ def _apply(turn: Turn, steps: Sequence[Step], by_id: Mapping[str, Step]) -> None
     elif turn.kind == "retrospect.applied" and turn.data.get("replacement"):
         for step in named:
             step.condensed = message_body(step.role, turn.data["replacement"])
-    elif turn.kind == "step.condensed" and turn.data.get("step_id") in by_id:
-        step = by_id[turn.data["step_id"]]
+    elif turn.kind == "step.condensed" and (at := _fitting(turn.data.get("step_id"))) in by_id:
+        step = by_id[at]
         step.condensed = message_body(step.role, turn.data.get("content"))
+
+
+def _fitting(step_id: Any) -> Any:
+    return fitting(step_id) if isinstance(step_id, str) else step_id

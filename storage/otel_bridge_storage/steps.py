@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 
 from otel_bridge_storage.call_rows import text
-from otel_bridge_storage.schema import STEP_TURNS, llm_calls, run_log, steps
+from otel_bridge_storage.schema import STEP_TURNS, llm_calls, run_log, runs, steps, tool_calls
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.step_rows import ASSISTANT, COMMITS, Step, committed, steps_of
 from otel_bridge_storage.step_sources import (
@@ -44,6 +44,11 @@ _UNNAMED = Lookup(
     .distinct(),
     steps.c.run_id,
 )
+_TELLING = (
+    Lookup(select(llm_calls.c.run_id).where(KEYS).distinct(), llm_calls.c.run_id),
+    Lookup(select(tool_calls.c.run_id).where(KEYS).distinct(), tool_calls.c.run_id),
+    Lookup(select(runs.c.run_id).where(KEYS, runs.c.input_message.is_not(None)), runs.c.run_id),
+)
 _BY_ID = Lookup(select(steps.c.run_id).where(KEYS), steps.c.run_id, steps.c.step_id)
 _BY_CALL = Lookup(
     select(steps.c.call_id, steps.c.run_id).where(KEYS), steps.c.call_id, steps.c.run_id
@@ -68,20 +73,33 @@ def _grown_runs(unit: Unit, touched: set[str]) -> set[str]:
     Find the runs in which nothing that is new can change an earlier step.
     """
     grown = touched - unit.reshaped_runs
+    bare = _without_calls(unit, sorted({run_id for run_id, _ in unit.new_turns} & grown))
     new_ids = []
     for run_id, turn in unit.new_turns:
         step = committed(turn)
-        if step is None or step.role != ASSISTANT or step.call_id is None:
+        if step is None or not (run_id in bare or _names_its_call(step)):
             grown.discard(run_id)
         else:
             new_ids.append((run_id, step.step_id))
     if len(set(new_ids)) < len(new_ids):
         return set()
     grown -= {row.run_id for row in unit.select(_CHANGING, sorted(grown))}
-    grown -= {row.run_id for row in unit.select(_UNNAMED, sorted(grown))}
+    grown -= {row.run_id for row in unit.select(_UNNAMED, sorted(grown - bare))}
     grown -= {row.run_id for row in unit.select(_BY_ID, new_ids)}
     first = first_calls(unit, sorted(grown))
     return grown - {unit.call_runs[span] for span in first if span in unit.call_runs}
+
+
+def _without_calls(unit: Unit, run_ids: Sequence[str]) -> set[str]:
+    """
+    Find the runs whose only steps are those that they committed themselves.
+    """
+    told = {row.run_id for lookup in _TELLING for row in unit.select(lookup, run_ids)}
+    return set(run_ids) - told
+
+
+def _names_its_call(step: Step) -> bool:
+    return step.role == ASSISTANT and step.call_id is not None
 
 
 def _grow(unit: Unit, grown: set[str]) -> None:

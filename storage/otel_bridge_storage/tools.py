@@ -15,8 +15,9 @@ from otel_bridge_storage.unit import Unit
 
 _DELETE = Lookup(delete(tool_calls).where(KEYS), tool_calls.c.span)
 _INSERT = Rows(insert(tool_calls))
-_RUNS_BEFORE = Lookup(
-    select(tool_calls.c.span, tool_calls.c.run_id).where(KEYS), tool_calls.c.span
+_BEFORE = Lookup(
+    select(tool_calls.c.span, tool_calls.c.run_id, tool_calls.c.counted).where(KEYS),
+    tool_calls.c.span,
 )
 
 
@@ -41,12 +42,10 @@ def settle_tool_calls(unit: Unit) -> None:
         for verdict in judge_tools([found[span] for span in group if span in found])
     ]
     known = unit.known_before(members)
-    before = unit.select(_RUNS_BEFORE, known)
+    before = unit.select(_BEFORE, known)
     unit.delete(_DELETE, known)
     unit.write(_INSERT, rows)
-    unit.note_runs(
-        {row.span: row.run_id for row in before}, {row["span"]: row["run_id"] for row in rows}
-    )
+    unit.note_calls(before, rows)
 
 
 def _tool_spans(unit: Unit, members: Sequence[int]) -> list[CallSpan]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from otel_bridge_storage.allocation import Allocation
 from otel_bridge_storage.binding import Node
+from otel_bridge_storage.fitting import FittingReader
 from otel_bridge_storage.interning import KnownRows, Origins, Texts
 from otel_bridge_storage.readings import Message, Pricer, Reader, Reading
 from otel_bridge_storage.records import SpanRecord
@@ -61,8 +62,10 @@ class Unit:
         dirty_sessions: Sessions whose row must be made anew.
         call_runs: The runs of the calls whose row was made anew, by span row.
         rehomed_calls: Calls that belong to another run than before, by span row.
+        surfaced_calls: Calls that were taken for copies before, by span row.
         event_runs: The runs of stored spans that events arrived for, by span row.
         new_turns: New facts that make or change steps, with their runs.
+        heard_ns: The latest time that new entries of the log tell of, by run.
         reshaped_runs: Runs of which a span of their own, or something that was stored
             already, arrived or left.
     """
@@ -82,8 +85,10 @@ class Unit:
     dirty_sessions: set[str] = field(default_factory=set)
     call_runs: dict[int, str] = field(default_factory=dict)
     rehomed_calls: set[int] = field(default_factory=set)
+    surfaced_calls: set[int] = field(default_factory=set)
     event_runs: dict[int, str] = field(default_factory=dict)
     new_turns: list[tuple[str, Turn]] = field(default_factory=list)
+    heard_ns: dict[str, int] = field(default_factory=dict)
     reshaped_runs: set[str] = field(default_factory=set)
     _read: dict[int, tuple[SpanRecord, Reading]] = field(default_factory=dict)
 
@@ -107,7 +112,7 @@ class Unit:
             numbers=numbers,
             texts=Texts(connection, numbers, known),
             origins=Origins(connection, known),
-            reader=reader,
+            reader=FittingReader(reader),
             pricer=pricer,
             writer_id=writer_id,
         )
@@ -129,10 +134,18 @@ class Unit:
             result[row_id] = self._read[row_id] = (record, self.reader.read_span(record))
         return result
 
-    def note_runs(self, before: Mapping[int, str], after: Mapping[int, str]) -> None:
+    def note_calls(self, rows_before: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> None:
         """
-        Take note of which runs some calls belonged to, and belong to now.
+        Take note of what became of some calls.
+
+        Args:
+            rows_before: Span, run and whether it was counted, of the rows that were there.
+            rows: The rows that are there now.
         """
+        before = {row.span: row.run_id for row in rows_before}
+        after = {row["span"]: row["run_id"] for row in rows}
+        copies = {row.span for row in rows_before if not row.counted}
+        self.surfaced_calls |= {row["span"] for row in rows if row["counted"]} & copies
         self.call_runs.update(after)
         self.dirty_runs.update(before.values(), after.values())
         for call in before.keys() | after.keys():
@@ -142,6 +155,13 @@ class Unit:
                 if call in before:
                     self.reshaped_runs.update(r for r in (before[call], after.get(call)) if r)
                 self.fresh_runs.update(r for r in (before.get(call), after.get(call)) if r)
+
+    def hear(self, run_id: str, time_ns: int) -> None:
+        """
+        Take note of a new entry in a run's log.
+        """
+        self.dirty_runs.add(run_id)
+        self.heard_ns[run_id] = max(time_ns, self.heard_ns.get(run_id, time_ns))
 
     def places(self, ids: Sequence[int]) -> dict[int, tuple[str | None, int | None]]:
         """

@@ -270,7 +270,8 @@ def _prepare(value: Any, found: Callable[[str], None] | None) -> Any:
 
 
 def _long(text: str, found: Callable[[str], None]) -> Text | TextList | str:
-    if not _is_utf8(text):
+    # PostgreSQL cannot hold NUL in a text of its own; as JSON it is escaped.
+    if "\x00" in text or not _is_utf8(text):
         return text
     parts = split_array(text)
     if parts is None:

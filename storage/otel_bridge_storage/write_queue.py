@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Generic, TypeVar
 
+from otel_bridge_storage.batch_writer import BatchWriter
 from otel_bridge_storage.holding import HoldableWork
 from otel_bridge_storage.milestones import Milestones
 from otel_bridge_storage.queue_stats import QueueStats
@@ -20,15 +21,7 @@ from otel_bridge_storage.rare_warnings import RareWarnings, in_short
 
 T = TypeVar("T")
 
-_FIRST_PAUSE_S = 0.02
-_LONGEST_PAUSE_S = 1.0
 _GRACE_S = 2.0
-
-
-class TryAgainError(Exception):
-    """
-    The batch could not be written now and may be later; nothing of it was written.
-    """
 
 
 class WriteQueue(Generic[T]):
@@ -37,8 +30,9 @@ class WriteQueue(Generic[T]):
 
     Args:
         write: Writes a batch durably, all or nothing. `TryAgainError` keeps the batch for
-            another try; after any other error the items are tried in ever smaller
-            batches, and one that fails alone is given up and counted.
+            another try; `GiveUpError` counts all of it as failed at once; after any other
+            error the items are tried in ever smaller batches, and one that fails alone
+            is given up and counted.
         max_items: Items that may wait.
         max_bytes: Sum of their sizes that may wait.
         max_batch: Items that one batch may hold.
@@ -64,7 +58,10 @@ class WriteQueue(Generic[T]):
         idle_s: float = 5.0,
         name: str = "otel-bridge-writer",
     ) -> None:
-        self._write = write
+        self._complain = RareWarnings(20.0)
+        self._writer = BatchWriter(
+            write, complain=self._complain, settle=self._settle, pause=self._pause
+        )
         self._max_items = max_items
         self._max_bytes = max_bytes
         self._max_batch = max_batch
@@ -72,7 +69,6 @@ class WriteQueue(Generic[T]):
         self._idle = idle
         self._idle_s = idle_s
         self._name = name
-        self._complain = RareWarnings(20.0)
         self._reset()
 
     @property
@@ -108,7 +104,8 @@ class WriteQueue(Generic[T]):
             self._refused += 1
             refused = self._refused
             why = "is closed" if self._closed else "cannot write fast enough"
-        self._complain.warn(why, "otel-bridge %s: %d records lost so far", why, refused)
+        if not self._silent:
+            self._complain.warn(why, "otel-bridge %s: %d records lost so far", why, refused)
         return False
 
     def miss(self, what: str, error: Exception) -> None:
@@ -172,11 +169,15 @@ class WriteQueue(Generic[T]):
             )
         return whole and not lost
 
-    def forget(self) -> None:
+    def forget(self, *, refuse: bool = False) -> None:
         """
         Start anew in a forked child: what waits is the parent's to write.
+
+        Args:
+            refuse: Take nothing from now on, and only count it: the caller tells why.
         """
         self._reset()
+        self._closed = self._silent = refuse
 
     def hold(self, timeout_s: float) -> bool:
         """
@@ -218,6 +219,7 @@ class WriteQueue(Generic[T]):
         self._work = HoldableWork()
         self._sleeping = False
         self._closed = False
+        self._silent = False
         self._stalled = False
 
     def _has_room(self) -> bool:
@@ -328,63 +330,18 @@ class WriteQueue(Generic[T]):
             self._bytes -= sum(size for _, size in taken)
             self._stalled = False
             self._room.notify_all()
-        left = self._write_batch([item for item, _ in taken], deadline)
+        left = self._writer.write([item for item, _ in taken], self._work, deadline)
         with self._lock:
             again = taken[count - left :]
             self._items.extendleft(reversed(again))
             self._bytes += sum(size for _, size in again)
         return not left
 
-    def _write_batch(self, batch: Sequence[T], deadline: float) -> int:
-        """
-        Write a batch, or as much of it as can be written.
-
-        Returns:
-            How many items, at its end, could not be written in time.
-        """
-        pending = [batch]
-        pause = _FIRST_PAUSE_S
-        try:
-            while pending:
-                try:
-                    with self._work.piece():
-                        self._write(pending[-1])
-                except TryAgainError as error:
-                    if not self._wait_to_retry(pause, error, deadline):
-                        break
-                    pause = min(pause * 2, _LONGEST_PAUSE_S)
-                except Exception as error:  # noqa: BLE001 - one record must not take others along
-                    self._split(pending, error)
-                else:
-                    self._settle(written=len(pending.pop()))
-        except BaseException:
-            self._settle(failed=sum(map(len, pending)))
-            raise
-        return sum(map(len, pending))
-
-    def _wait_to_retry(self, pause: float, error: Exception, deadline: float) -> bool:
-        # One refusal is what a busy file with several writers may come to.
-        if pause > _FIRST_PAUSE_S:
-            self._complain.warn(
-                "retry", "otel-bridge cannot write now and goes on trying: %s", error
-            )
+    def _pause(self, seconds: float) -> bool:
         with self._lock:
             if not self._closed:
-                self._wake.wait(min(pause, max(deadline - time.monotonic(), 0)))
-            return not self._closed and time.monotonic() < deadline
-
-    def _split(self, pending: list[Sequence[T]], error: Exception) -> None:
-        batch = pending.pop()
-        if len(batch) == 1:
-            self._complain.warn(
-                "failed",
-                "otel-bridge lost a record that cannot be stored: %s",
-                in_short(error),
-            )
-            self._settle(failed=1)
-            return
-        middle = len(batch) // 2
-        pending += [batch[middle:], batch[:middle]]
+                self._wake.wait(seconds)
+            return not self._closed
 
     def _settle(self, *, written: int = 0, failed: int = 0) -> None:
         with self._lock:

@@ -106,9 +106,11 @@ def _line(what: str, row: Mapping[str, Any]) -> Row:
 
 
 def _took(row: Mapping[str, Any], *, running: bool) -> str:
+    if row["status"] == "interrupted":
+        return "interrupted"
     if row["duration_ms"] is not None:
         return duration(row["duration_ms"])
-    return str(row["status"]) if running or row["status"] == "interrupted" else ""
+    return str(row["status"]) if running else ""
 
 
 def _style(row: Mapping[str, Any]) -> str:

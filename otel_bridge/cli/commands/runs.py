@@ -16,7 +16,7 @@ from otel_bridge.cli.formats import Format
 from otel_bridge.cli.layout import Column
 from otel_bridge.cli.output import note, write_rows
 from otel_bridge.cli.stories import ask, find_run
-from otel_bridge.cli.texts import cost, count, duration, minute
+from otel_bridge.cli.texts import cost, count, duration, minute, moment
 from otel_bridge.cli.values import record
 
 COLUMNS = (
@@ -24,6 +24,7 @@ COLUMNS = (
     Column(key="agent_name", header="agent", least=10),
     Column(key="status", header="status"),
     Column(key="started_at", header="started (UTC)", show=minute, rank=3),
+    Column(key="last_seen_at", header="last seen (UTC)", show=moment, rank=3),
     Column(key="duration_ms", header="took", show=duration, right=True, rank=2),
     Column(key="llm_calls", header="calls", show=count, right=True, rank=5),
     Column(key="tool_calls", header="tools", show=count, right=True, rank=5),
@@ -98,11 +99,25 @@ def print_runs(found: Sequence[RunSummary], form: Format = Format.TABLE) -> None
     rows = [record(run) for run in found]
     if form in (Format.TABLE, Format.MD):
         rows = [
-            {**row, "started_at": run.started_at, "_cost": _cost(run)}
+            {
+                **row,
+                "started_at": run.started_at,
+                "last_seen_at": run.last_seen_at,
+                "_cost": _cost(run),
+            }
             for row, run in zip(rows, found, strict=True)
         ]
     keys = [field.name for field in fields(RunSummary)]
-    write_rows(rows, COLUMNS, form, empty="no runs match", keys=keys)
+    write_rows(rows, _columns(found), form, empty="no runs match", keys=keys)
+
+
+def _columns(found: Sequence[RunSummary]) -> Sequence[Column]:
+    """
+    Leave out when runs were last seen where all have ended.
+    """
+    if any(run.last_seen_at is not None for run in found):
+        return COLUMNS
+    return [column for column in COLUMNS if column.key != "last_seen_at"]
 
 
 def _cost(run: RunSummary) -> str:

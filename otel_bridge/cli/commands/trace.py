@@ -11,11 +11,12 @@ from otel_bridge_storage.run_store import RunStore
 
 from otel_bridge.cli.formats import Format
 from otel_bridge.cli.layout import Column
+from otel_bridge.cli.open_spans import Interruption, interruption_of
 from otel_bridge.cli.output import draws, width, write_line, write_rows, write_table
 from otel_bridge.cli.span_tree import bar, build_span_trees, window_of
 from otel_bridge.cli.stories import ask, find_run
 from otel_bridge.cli.tables import STYLE
-from otel_bridge.cli.texts import duration
+from otel_bridge.cli.texts import duration, moment
 from otel_bridge.cli.tree import ASCII, LINES, Node, draw
 from otel_bridge.cli.values import record
 
@@ -43,7 +44,7 @@ _FIELDS = (
     "duration_ms",
 )
 _ROWS = tuple(Column(key=field, header=field) for field in _FIELDS)
-_STYLES = {"error": "red", "running": "cyan"}
+_STYLES = {"error": "red", "running": "cyan", "interrupted": "magenta"}
 
 
 def trace(*, db: str, form: Format, trace_or_run: str) -> int:
@@ -56,20 +57,21 @@ def trace(*, db: str, form: Format, trace_or_run: str) -> int:
         trace_or_run: The id of a trace, or that of a run or the beginning of it.
     """
 
-    async def spans_of(store: RunStore) -> Sequence[SpanRecord]:
-        found = await store.get_spans(trace_or_run.lower())
-        return found or await _spans_of_run(store, trace_or_run)
+    async def spans_of(store: RunStore) -> tuple[Sequence[SpanRecord], Interruption]:
+        found: Sequence[SpanRecord] = await store.get_spans(trace_or_run.lower())
+        found = found or await _spans_of_run(store, trace_or_run)
+        return found, await interruption_of(store, found)
 
-    spans = ask(db, spans_of)
+    spans, interruption = ask(db, spans_of)
     if form is Format.JSON:
         ordered = sorted(spans, key=lambda span: (span.start_ns, span.span_id))
         write_rows([record(span) for span in ordered], (), form, empty="")
     elif form is Format.TABLE:
-        _print_trees(spans)
+        _print_trees(spans, interruption)
     else:
         rows = [
             {**node.row, "depth": depth}
-            for top in build_span_trees(spans)
+            for top in build_span_trees(spans, interruption.span_ids)
             for depth, _, node in draw(top, LINES)
         ]
         write_rows(rows, _ROWS, form, empty="", keys=_FIELDS)
@@ -89,18 +91,20 @@ async def _spans_of_run(store: RunStore, typed: str) -> Sequence[SpanRecord]:
     return spans
 
 
-def _print_trees(spans: Sequence[SpanRecord]) -> None:
+def _print_trees(spans: Sequence[SpanRecord], interruption: Interruption) -> None:
     window = window_of(spans)
     axis = max(10, min(60, width() // 4))
-    write_line(
+    said = (
         f"trace {spans[0].trace_id}: {len(spans)} {'span' if len(spans) == 1 else 'spans'}, "
-        f"{duration((window[1] - window[0]) / 1e6)}",
-        "bold",
+        f"{duration((window[1] - window[0]) / 1e6)}"
     )
+    if interruption.last_seen_at is not None:
+        said += f", interrupted, last heard of {moment(interruption.last_seen_at)} UTC"
+    write_line(said, "bold")
     branches, mark = (LINES, "█") if draws(LINES.fork + "█") else (ASCII, "#")
     rows = [
         _line(prefix, node, bar(node.row["start_ns"], node.row["end_ns"], window, axis, mark))
-        for top in build_span_trees(spans)
+        for top in build_span_trees(spans, interruption.span_ids)
         for _, prefix, node in draw(top, branches)
     ]
     write_table(rows, _TREE)

@@ -26,6 +26,7 @@ from otel_bridge_storage.unit import Unit
 _GONE = Lookup(select(spans.c.trace_id, spans.c.span_id, spans.c.run_id).where(KEYS), spans.c.id)
 _TRACES_OF = Lookup(select(spans.c.trace_id).where(KEYS).distinct(), spans.c.id)
 _LEFT = Lookup(select(spans.c.trace_id).where(KEYS).distinct(), spans.c.trace_id)
+_SPANS_IN = Lookup(select(spans.c.id, spans.c.trace_id).where(KEYS), spans.c.trace_id)
 _ENTRIES = Lookup(select(run_log.c.seq, run_log.c.run_id).where(KEYS), run_log.c.span)
 _EVENTS = Lookup(delete(run_events).where(KEYS), run_events.c.entry)
 _DEPENDENT = (llm_calls, tool_calls, steps, run_log)
@@ -56,11 +57,23 @@ def delete_spans(unit: Unit, doomed: set[int]) -> Erased:
     unit.delete(_DELETE_SPANS, ids)
     traces = sorted({row.trace_id for row in gone})
     left = {row.trace_id for row in unit.select(_LEFT, traces)}
-    deleted_logs = _delete_logs(unit, gone, [trace for trace in traces if trace not in left])
+    logs_gone = _logs_of(unit, gone, [trace for trace in traces if trace not in left])
+    delete_logs(unit, logs_gone)
     unit.fresh_runs |= concerned
     unit.reshaped_runs |= concerned
     replay(unit, sorted(left | {row.trace_id for row in near}))
-    return Erased(runs=there - _count_runs(unit, concerned), spans=len(gone), logs=deleted_logs)
+    return Erased(runs=there - _count_runs(unit, concerned), spans=len(gone), logs=len(logs_gone))
+
+
+def foresee(unit: Unit, doomed: set[int]) -> Erased:
+    """
+    Say which spans and logs `delete_spans` would delete.
+    """
+    gone = unit.select(_GONE, sorted(doomed))
+    traces = sorted({row.trace_id for row in gone})
+    there = {row.trace_id for row in unit.select(_SPANS_IN, traces) if row.id not in doomed}
+    found = _logs_of(unit, gone, [trace for trace in traces if trace not in there])
+    return Erased(spans=len(gone), logs=len(found))
 
 
 def _runs_of(unit: Unit, ids: Sequence[int]) -> set[str]:
@@ -82,15 +95,13 @@ def _delete_dependent(unit: Unit, ids: Sequence[int]) -> None:
         unit.delete(lookup, ids)
 
 
-def _delete_logs(unit: Unit, gone: Sequence[Any], whole_traces: Sequence[str]) -> int:
+def _logs_of(unit: Unit, gone: Sequence[Any], whole_traces: Sequence[str]) -> set[int]:
     """
-    Delete the logs of spans that are gone, and of traces of which nothing is left.
+    Find the logs of some spans, and of traces of which nothing is left.
     """
     keys = sorted((row.trace_id, row.span_id) for row in gone)
     found = {row.id for row in unit.select(_LOGS_OF_SPANS, keys)}
-    found |= {row.id for row in unit.select(_LOGS_OF_TRACES, whole_traces)}
-    unit.delete(_DELETE_LOGS, sorted(found))
-    return len(found)
+    return found | {row.id for row in unit.select(_LOGS_OF_TRACES, whole_traces)}
 
 
 def delete_logs(unit: Unit, ids: set[int]) -> Erased:

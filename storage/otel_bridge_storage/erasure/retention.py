@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, func, or_, select, tuple_
 
 from otel_bridge_storage.database import Database
-from otel_bridge_storage.erasure.deletion import delete_logs, delete_spans
+from otel_bridge_storage.erasure.deletion import delete_logs, delete_spans, foresee
 from otel_bridge_storage.erasure.erased import Erased
 from otel_bridge_storage.erasure.families import Family, families_of, held
 from otel_bridge_storage.erasure.leftovers import sweep
@@ -185,7 +185,7 @@ class _Pruning:
     def _delete(self, unit: Unit, going: set[str]) -> None:
         doomed = spans_of_runs(unit, going)
         if self._dry_run:
-            self._add(Erased(runs=len(going), spans=len(doomed)))
+            self._add(Erased(runs=len(going)) + foresee(unit, doomed))
             return
         self._add(delete_spans(unit, doomed))
         unit.numbers.save()
@@ -195,7 +195,7 @@ class _Pruning:
             unit = self._unit(connection)
             doomed = find(unit)
             if self._dry_run:
-                self._add(Erased(spans=len(doomed)))
+                self._add(foresee(unit, doomed))
             else:
                 self._add(delete_spans(unit, doomed))
                 unit.numbers.save()

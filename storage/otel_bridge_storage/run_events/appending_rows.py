@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from otel_bridge_storage.batches import Batch
 from otel_bridge_storage.event_tables import event_threads, run_events
+from otel_bridge_storage.fitting import fitting
 from otel_bridge_storage.ingest import apply_batch
 from otel_bridge_storage.run_events.carriers import carrier, carrier_key, ended
 from otel_bridge_storage.run_events.event import NewEvent
@@ -74,10 +75,10 @@ def _numbers(connection: Connection, events: Sequence[NewEvent]) -> list[int]:
     """
     Give each event the next number of its thread.
     """
-    wanted = Counter(event.thread_id for event in events)
+    wanted = Counter(fitting(event.thread_id) for event in events)
     last = {row.thread_id: row.last_seq for row in _LAST.rows(connection, sorted(wanted))}
     counting = {thread: _counting(last.get(thread, 0)) for thread in wanted}
-    numbers = [next(counting[event.thread_id]) for event in events]
+    numbers = [next(counting[fitting(event.thread_id)]) for event in events]
     new = [{"thread_id": t, "last_seq": n} for t, n in wanted.items() if t not in last]
     _FIRST.write(connection, new)
     old = [{"thread": t, "last": last[t] + n} for t, n in wanted.items() if t in last]
@@ -94,11 +95,11 @@ def _counting(last: int) -> Iterator[int]:
 def _row(event: NewEvent, seq: int, entry: int) -> dict[str, Any]:
     task = event.metadata.get("task_id")
     return {
-        "thread_id": event.thread_id,
+        "thread_id": fitting(event.thread_id),
         "seq": seq,
-        "run_id": event.run_id,
-        "category": event.category,
-        "event_type": event.event_type,
-        "task_id": task if isinstance(task, str) else None,
+        "run_id": fitting(event.run_id),
+        "category": fitting(event.category),
+        "event_type": fitting(event.event_type),
+        "task_id": fitting(task) if isinstance(task, str) else None,
         "entry": entry,
     }

@@ -21,12 +21,11 @@ from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.read_engine import ReadEngine
 from otel_bridge_storage.readings import Pricer, Reader
 from otel_bridge_storage.run_events import appending_rows, reading_rows
-from otel_bridge_storage.run_events.carriers import carrier_key
 from otel_bridge_storage.run_events.checked_store import CheckedRunEventStore
 from otel_bridge_storage.run_events.event import NewEvent
 from otel_bridge_storage.run_events.interface import Record
 from otel_bridge_storage.run_events.paging import EventQuery, Window
-from otel_bridge_storage.span_rows import FIND_BY_KEY
+from otel_bridge_storage.schema import run_log
 from otel_bridge_storage.unit import Unit
 
 T = TypeVar("T")
@@ -95,7 +94,8 @@ class DatabaseRunEventStore(CheckedRunEventStore):
         return await writing.committer.submit(lambda connection: self._apply(connection, work))
 
     async def _opened(self) -> "_Writing":
-        return self._writing or await asyncio.to_thread(self._open)
+        writing = self._writing
+        return await asyncio.to_thread(self._open) if writing is None else writing
 
     def _open(self) -> "_Writing":
         with self._lock:
@@ -134,10 +134,11 @@ class _Writing:
 
 
 def _delete(unit: Unit, thread_id: str, run_id: str | None) -> int:
-    query = select(run_events.c.run_id).where(run_events.c.thread_id == thread_id)
-    if run_id is not None:
-        query = query.where(run_events.c.run_id == run_id)
-    found = list(unit.connection.execute(query).scalars())
-    keys = sorted({carrier_key(thread_id, run) for run in found})
-    delete_spans(unit, {row.id for row in unit.select(FIND_BY_KEY, keys)})
-    return len(found)
+    query = (
+        select(run_log.c.span)
+        .join(run_events, run_events.c.entry == run_log.c.seq)
+        .where(*reading_rows.of_run(thread_id, run_id))
+    )
+    carriers = list(unit.connection.execute(query).scalars())
+    delete_spans(unit, set(carriers))
+    return len(carriers)

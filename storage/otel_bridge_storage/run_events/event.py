@@ -20,6 +20,9 @@ _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+_UTC = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|\+00:00)"
+)
 _SHOWN = 80
 
 
@@ -31,7 +34,7 @@ class NewEvent:
     Attributes:
         content: A copy of what was given, of nothing but what JSON can hold.
         metadata: Likewise, an object.
-        created_at: RFC 3339 in UTC with microseconds and `Z`, so that texts sort by time.
+        created_at: RFC 3339 in UTC.
     """
 
     thread_id: str
@@ -118,7 +121,8 @@ def utc_text(created_at: str | None) -> str:
     """
     Bring RFC 3339 text of any offset into UTC with microseconds and `Z`; None is now.
 
-    Smaller parts of a second are cut off.
+    What is in UTC already stays as it was written. Parts of a second smaller than a
+    microsecond are cut off.
 
     Raises:
         QueryError: It is no such text, or has no offset.
@@ -128,7 +132,8 @@ def utc_text(created_at: str | None) -> str:
     if isinstance(created_at, str) and _MOMENT.fullmatch(created_at):
         # There may be no such day, or it may be in the year 0 by UTC.
         with suppress(ValueError, OverflowError):
-            return _written(datetime.fromisoformat(created_at.upper()).astimezone(UTC))
+            moment = datetime.fromisoformat(created_at.upper()).astimezone(UTC)
+            return created_at if _UTC.fullmatch(created_at) else _written(moment)
     raise QueryError(
         f"created_at={_short(created_at)} is not a moment: give RFC 3339 text with an "
         "offset, such as 2026-01-31T12:00:00Z"

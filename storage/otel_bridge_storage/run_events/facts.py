@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from otel_bridge_storage.fitting import fitting
 from otel_bridge_storage.paging import bounded
 from otel_bridge_storage.readings import FactReading
 from otel_bridge_storage.run_events.event import MESSAGE, NewEvent
@@ -39,6 +40,10 @@ def fact_of(event: NewEvent, key: str) -> FactReading:
         "metadata": event.metadata,
     }
     time_ns = nanoseconds_of(event)
+    # Ids that the database keeps in short are whole here.
+    for name in ("thread_id", "run_id"):
+        if fitting(given := getattr(event, name)) != given:
+            data[name] = given
     if _written(time_ns) != event.created_at:
         data["created_at"] = event.created_at
     kind = _step_kind(event) if event.category == MESSAGE else f"event.{event.event_type}"
@@ -53,18 +58,22 @@ def nanoseconds_of(event: NewEvent) -> int:
     return bounded(since // _MICROSECOND * 1000)
 
 
-def event_of(thread_id: str, run_id: str, data: Mapping[str, Any], time_ns: int) -> NewEvent:
+def event_of(data: Mapping[str, Any], row: Any) -> NewEvent:
     """
     Give the event that a fact of the run log is.
+
+    Args:
+        data: What the fact says.
+        row: With the `thread_id`, `run_id` and `time_ns` of the event.
     """
     return NewEvent(
-        thread_id=thread_id,
-        run_id=run_id,
+        thread_id=data.get("thread_id", row.thread_id),
+        run_id=data.get("run_id", row.run_id),
         event_type=data["event_type"],
         category=data["category"],
         content=data["content"],
         metadata=data["metadata"],
-        created_at=data.get("created_at") or _written(time_ns),
+        created_at=data.get("created_at") or _written(row.time_ns),
     )
 
 

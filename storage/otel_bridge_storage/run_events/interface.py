@@ -74,7 +74,7 @@ class RunEventStore(abc.ABC):
             content: Text, or anything else that JSON can hold. Tuples become lists, lone
                 surrogates question marks.
             metadata: An object, the caller's alone.
-            created_at: RFC 3339 with an offset; becomes UTC with microseconds and `Z`.
+            created_at: RFC 3339 with an offset; what is not in UTC is brought into it.
                 Now, if None.
 
         Raises:

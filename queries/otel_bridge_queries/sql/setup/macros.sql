@@ -11,7 +11,13 @@ CREATE MACRO usd(picousd) AS (CAST(picousd AS VARCHAR) || 'e-12')::DOUBLE;
 
 CREATE MACRO moment(ns) AS make_timestamptz(ns // 1000);
 
-CREATE MACRO milliseconds(ns) AS ns / 1e6;
+-- A clock that was set back makes no time negative.
+CREATE MACRO milliseconds(ns) AS (CASE WHEN ns < 0 THEN 0 ELSE ns END / 1e6);
+
+-- What an interrupted run left open will not go on.
+CREATE MACRO call_status(status, is_interrupted) AS (
+    CASE WHEN status = 'running' AND is_interrupted THEN 'interrupted' ELSE status END
+);
 
 CREATE MACRO asked(keys, name) AS list_contains(keys::VARCHAR[], name);
 

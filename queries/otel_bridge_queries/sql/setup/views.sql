@@ -3,15 +3,31 @@
 -- `*_at` are TIMESTAMP WITH TIME ZONE, `*_ms` milliseconds, `cost_usd` USD; NULL is
 -- unknown. Calls are listed once each, whatever number of spans showed them.
 
--- A run whose writer has died is interrupted, whatever its last word was.
-CREATE VIEW loaded.run_states AS
-SELECT * REPLACE (
+-- Open runs and when their writers were last heard of; a sign of life that lies in the
+-- future, since a clock was set back, counts as one of now.
+CREATE VIEW loaded.open_run_states AS
+SELECT
+    run_id,
     CASE
-        WHEN status = 'running' AND writer_id IN (SELECT writer_id FROM loaded.dead_writers)
-        THEN 'interrupted' ELSE status
-    END AS status
-)
-FROM loaded.runs;
+        WHEN last_seen_ns > epoch_ns(now()) THEN epoch_ns(now()) ELSE last_seen_ns
+    END AS last_seen_ns,
+    status = 'running' AND writer_id IN (SELECT writer_id FROM loaded.dead_writers)
+        AS is_interrupted
+FROM loaded.open_runs;
+
+-- A run whose writer has died is interrupted, whatever its last word was, and ended with
+-- its last sign of life.
+CREATE VIEW loaded.run_states AS
+SELECT
+    r.* REPLACE (
+        CASE WHEN o.is_interrupted THEN 'interrupted' ELSE r.status END AS status,
+        CASE
+            WHEN o.is_interrupted THEN greatest(r.updated_ns, o.last_seen_ns) ELSE r.ended_ns
+        END AS ended_ns
+    ),
+    CASE WHEN o.run_id IS NOT NULL THEN greatest(r.updated_ns, o.last_seen_ns) END
+        AS last_seen_ns
+FROM loaded.runs AS r LEFT JOIN loaded.open_run_states AS o ON o.run_id = r.run_id;
 
 CREATE VIEW runs AS
 SELECT
@@ -21,6 +37,7 @@ SELECT
     moment(r.started_ns) AS started_at,
     moment(r.ended_ns) AS ended_at,
     moment(r.updated_ns) AS updated_at,
+    moment(r.last_seen_ns) AS last_seen_at,
     milliseconds(r.ended_ns - r.started_ns) AS duration_ms,
     asked_for.text AS input, answer.text AS response,
     r.error_type, r.error_message, r.termination_reason,
@@ -47,7 +64,8 @@ CREATE VIEW llm_calls AS
 SELECT
     d.trace_id, d.span_id, c.run_id, r.agent_name, r.session_id, r.user_id, r.service,
     d.operation, c.provider, c.model, d.request_model, d.response_model, d.response_id,
-    d.iteration, c.status, c.error_type, c.error_message,
+    d.iteration, call_status(c.status, o.is_interrupted) AS status, c.error_type,
+    c.error_message,
     moment(c.start_ns) AS started_at,
     moment(c.end_ns) AS ended_at,
     milliseconds(c.end_ns - c.start_ns) AS duration_ms,
@@ -59,19 +77,21 @@ SELECT
     d.finish_reasons, d.dialect
 FROM loaded.llm_calls AS c
 JOIN loaded.llm_call_details AS d USING (span)
+LEFT JOIN loaded.open_run_states AS o ON o.run_id = c.run_id
 LEFT JOIN loaded.run_keys AS r ON r.run_id = c.run_id;
 
 CREATE VIEW tool_calls AS
 SELECT
     d.trace_id, d.span_id, c.run_id, r.agent_name, r.session_id, r.user_id, r.service,
-    c.tool_name, d.tool_call_id, d.target, d.iteration, c.status, c.error_type,
-    c.error_message,
+    c.tool_name, d.tool_call_id, d.target, d.iteration,
+    call_status(c.status, o.is_interrupted) AS status, c.error_type, c.error_message,
     moment(c.start_ns) AS started_at,
     moment(c.end_ns) AS ended_at,
     milliseconds(c.end_ns - c.start_ns) AS duration_ms,
     arguments.text AS arguments, result.text AS result, d.dialect
 FROM loaded.tool_calls AS c
 JOIN loaded.tool_call_details AS d USING (span)
+LEFT JOIN loaded.open_run_states AS o ON o.run_id = c.run_id
 LEFT JOIN loaded.run_keys AS r ON r.run_id = c.run_id
 LEFT JOIN loaded.texts AS arguments ON arguments.id = d.arguments
 LEFT JOIN loaded.texts AS result ON result.id = d.result;

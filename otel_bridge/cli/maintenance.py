@@ -1,0 +1,162 @@
+"""
+What can be typed to look after a database: check it, get out what it holds, make derived
+rows anew, erase.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import typer
+
+from otel_bridge.cli import options
+from otel_bridge.cli.formats import Format
+from otel_bridge.cli.moments import parse_moment
+from otel_bridge.cli.sizes import parse_size
+
+Command = Callable[[str], Callable[[Callable[..., int]], Any]]
+
+
+def add_commands(command: Command) -> None:
+    """
+    Make the commands of this module part of the program.
+
+    Args:
+        command: Gives what registers a function under a name.
+    """
+    command("check")(_check)
+    command("export")(_export)
+    command("rebuild")(_rebuild)
+    command("prune")(_prune)
+
+
+def _check(
+    db: options.Db = options.DEFAULT_DB,
+    form: options.Form = Format.TABLE,
+) -> int:
+    """
+    Look whether the database is whole; nothing in it is changed.
+
+    Exit code 1 if something is wrong, with what to do about it.
+    """
+    from otel_bridge.cli.commands.check import check
+
+    return check(db=db, form=form)
+
+
+def _export(
+    out: Annotated[
+        str,
+        typer.Argument(
+            metavar="[OUT]",
+            help="A file (compressed if it ends in .gz), a folder, or - for standard output.",
+        ),
+    ] = "-",
+    db: options.Db = options.DEFAULT_DB,
+    form: Annotated[
+        Literal["otlp-json", "otlp-proto"] | None,
+        typer.Option(
+            "--format",
+            "-f",
+            case_sensitive=False,
+            help="[default: otlp-proto for .pb and .bin, else otlp-json]",
+        ),
+    ] = None,
+    run: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--run", metavar="ID", help="Only this run and those it started; may be repeated."
+        ),
+    ] = None,
+    session: options.Session = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    logs: Annotated[bool, typer.Option("--logs/--no-logs", help="Log records as well.")] = True,
+) -> int:
+    """
+    Write spans and logs as OTLP, which `import` and other programs read.
+
+    Of a damaged file, what can be read; exit code 1 if something was lost.
+    """
+    from otel_bridge.cli.commands.export import export
+
+    return export(
+        db=db,
+        out=out,
+        form=form,
+        runs=run or (),
+        session=session,
+        since=since,
+        until=until,
+        with_logs=logs,
+    )
+
+
+def _rebuild(db: options.Db = options.DEFAULT_DB) -> int:
+    """
+    Make runs, calls, steps and sessions anew from what was recorded.
+
+    Brings a database of an older version up to date. Programs may record meanwhile.
+    """
+    from otel_bridge.cli.commands.rebuild import rebuild
+
+    return rebuild(db=db)
+
+
+def _prune(
+    db: options.Db = options.DEFAULT_DB,
+    older_than: Annotated[
+        datetime | None,
+        typer.Option(
+            "--older-than",
+            parser=parse_moment,
+            metavar="TIME",
+            help="What was last heard of before: 30d, 12h, a date, or an ISO 8601 time.",
+        ),
+    ] = None,
+    max_size: Annotated[
+        int | None,
+        typer.Option(
+            "--max-size",
+            parser=parse_size,
+            metavar="SIZE",
+            help="The oldest, until the database is no larger than 500MB, 2GB, 200MiB.",
+        ),
+    ] = None,
+    keep_errors: Annotated[
+        bool, typer.Option("--keep-errors", help="Keep runs that failed, and their families.")
+    ] = False,
+    run: options.Run = None,
+    session: options.Session = None,
+    user: options.User = None,
+    tenant: Annotated[str | None, typer.Option(metavar="ID", help="Only this tenant.")] = None,
+    hold: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--hold-tag",
+            metavar="TAG",
+            help="Keep runs with this tag too, as those tagged legal-hold; may be repeated.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Erase nothing, and say what would go by age.")
+    ] = False,
+) -> int:
+    """
+    Erase by age and size, or one run, session, user or tenant, with all runs below.
+
+    Nothing of it is left in the file. Runs tagged legal-hold stay, with their families;
+    exit code 1 if what was named stayed for that.
+    """
+    from otel_bridge.cli.commands.prune import prune
+
+    named = {"run_id": run, "session_id": session, "user_id": user, "tenant_id": tenant}
+    return prune(
+        db=db,
+        older_than=older_than,
+        max_bytes=max_size,
+        keep_errors=keep_errors,
+        named=named,
+        hold=hold or (),
+        dry_run=dry_run,
+    )

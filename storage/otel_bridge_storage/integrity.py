@@ -1,0 +1,142 @@
+"""
+Whether a database is whole: its file, its counters, and what its tables say of each other.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import Connection, Table, func, inspect, select
+from sqlalchemy.exc import DBAPIError
+
+from otel_bridge_storage.addresses import Address, Kind, address_of
+from otel_bridge_storage.columns import metadata
+from otel_bridge_storage.consistency import Rule, rules
+from otel_bridge_storage.errors import DatabaseError, NotADatabaseError
+from otel_bridge_storage.findings import REBUILD, RESTORE, SAVE, Finding
+from otel_bridge_storage.salvage import SalvagedRows
+from otel_bridge_storage.schema import SCHEMA_VERSION, llm_calls, logs, run_log, runs, spans
+from otel_bridge_storage.sqlite_files import check_file
+from otel_bridge_storage.stored_texts import check_texts
+from otel_bridge_storage.tolerant_reading import is_unreadable, tolerant_reading
+
+_MOST_MESSAGES = 100
+_COUNTED: Mapping[str, Table] = {
+    "spans": spans,
+    "log records": logs,
+    "entries in the run log": run_log,
+    "runs": runs,
+    "LLM calls": llm_calls,
+}
+
+
+def check(target: str | Path | Address) -> list[Finding]:
+    """
+    Look at everything; nothing is changed.
+
+    Returns:
+        What is wrong; nothing if all is in order.
+
+    Raises:
+        DatabaseNotFoundError: There is no such database.
+        NotADatabaseError: It is a folder, or a database of another program.
+        SchemaVersionError: A newer version of otel-bridge wrote it.
+        DatabaseUnavailableError: The database cannot be read now.
+    """
+    address = address_of(target)
+    found = [*_look(address)]
+    return [replace(each, remedy=each.remedy.format(address)) for each in found]
+
+
+def count_rows(target: str | Path | Address) -> dict[str, int]:
+    """
+    Count what a database that is whole holds, by what it is called.
+    """
+    with tolerant_reading(target) as connection:
+        rows = SalvagedRows(connection)
+        return {
+            name: rows.rows(select(func.count().label("rows")).select_from(table))[0][0]["rows"]
+            for name, table in _COUNTED.items()
+        }
+
+
+def _look(address: Address) -> Iterator[Finding]:
+    if address.path is not None and _has_no_header(address.path):
+        yield Finding("it does not begin as a SQLite database does", "file", 1, RESTORE)
+        return
+    with tolerant_reading(address) as connection:
+        if address.kind is Kind.FILE:
+            yield from _check_file(connection)
+        there = _tables(connection)
+        if there is None:
+            yield Finding("its list of tables cannot be read", "file", 1, RESTORE)
+            return
+        yield from _check_schema(connection, there)
+        rows = SalvagedRows(connection)
+        for rule in rules():
+            if there.issuperset(rule.tables):
+                yield from _apply(rows, rule)
+        yield from check_texts(rows, there)
+
+
+def _has_no_header(path: Path) -> bool:
+    try:
+        check_file(path)
+    except NotADatabaseError:
+        if path.is_dir():
+            raise
+        return True
+    return False
+
+
+def _check_file(connection: Connection) -> Iterator[Finding]:
+    """
+    Have SQLite look at every page.
+    """
+    try:
+        said = connection.exec_driver_sql(f"PRAGMA integrity_check({_MOST_MESSAGES})")
+        lines = [line for text in said.scalars() for line in str(text).splitlines()]
+    except (DBAPIError, MemoryError) as error:
+        if not is_unreadable(error):
+            raise
+        reason = getattr(error, "orig", None) or error
+        lines = [f"SQLite cannot look at it: {reason}"]
+    for line in dict.fromkeys(lines):
+        if line.strip() not in ("ok", "*** in database main ***"):
+            yield Finding(line.strip(), "file", 1, SAVE)
+
+
+def _tables(connection: Connection) -> set[str] | None:
+    try:
+        return set(inspect(connection).get_table_names())
+    except (DBAPIError, MemoryError, DatabaseError) as error:
+        if is_unreadable(error):
+            return None
+        raise
+
+
+def _check_schema(connection: Connection, there: set[str]) -> Iterator[Finding]:
+    version = None
+    if "schema_info" in there:
+        query = select(func.max(metadata.tables["schema_info"].c.version).label("version"))
+        found, _ = SalvagedRows(connection).rows(query)
+        version = found[0]["version"] if found else None
+    if not isinstance(version, int):
+        yield Finding("its version cannot be read", "schema_info", 1, SAVE)
+    elif version < SCHEMA_VERSION:
+        says = f"its schema is {version}, and this otel-bridge writes {SCHEMA_VERSION}"
+        yield Finding(says, "schema_info", 1, REBUILD)
+        return
+    missing = sorted(metadata.tables.keys() - there)
+    if missing:
+        yield Finding(f"tables are missing: {', '.join(missing)}", "file", len(missing), SAVE)
+
+
+def _apply(rows: SalvagedRows, rule: Rule) -> Iterator[Finding]:
+    found, whole = rows.rows(rule.broken)
+    if not whole or not found:
+        yield Finding(f"cannot be asked whether {rule.says}", rule.where, 1, SAVE)
+        return
+    (count,) = found[0].values()
+    if count:
+        yield Finding(rule.says, rule.where, int(count), rule.remedy)
