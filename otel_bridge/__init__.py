@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     )
 
     from otel_bridge.bridge import Bridge, install
+    from otel_bridge.event_stores import RunEventStore
+    from otel_bridge.maintenance import erase, prune, rebuild
     from otel_bridge.processor import RunLogLogRecordProcessor, RunLogSpanProcessor
     from otel_bridge.threads import carry
 
@@ -68,6 +70,7 @@ __all__ = [
     "Queries",
     "RetrospectApplied",
     "RunCancelled",
+    "RunEventStore",
     "RunFailed",
     "RunFinished",
     "RunLogLogRecordProcessor",
@@ -84,7 +87,10 @@ __all__ = [
     "ToolStepStarted",
     "UserStepCommitted",
     "carry",
+    "erase",
     "install",
     "open_metadata_store",
+    "prune",
+    "rebuild",
     "register_metadata_store",
 ]

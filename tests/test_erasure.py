@@ -127,9 +127,10 @@ def marked(trace: int, mark: str) -> list[SpanRecord | LogRecord]:
         **own,
     )
     call = dataclasses.replace(span(trace, 2, 1, **chat(f"{mark}-response", 9)), **own)
-    used = span(trace, 3, 1, **tool(f"{mark}-tool", f"{mark}-call"))
-    used.attributes["gen_ai.tool.call.arguments"] = f'{{"q": "{long}"}}'
-    used.attributes["gen_ai.tool.call.result"] = long
+    fields = tool(f"{mark}-tool", f"{mark}-call")
+    fields["attributes"]["gen_ai.tool.call.arguments"] = f'{{"q": "{long}"}}'
+    fields["attributes"]["gen_ai.tool.call.result"] = long
+    used = span(trace, 3, 1, **fields)
     log = LogRecord(
         trace_id=first.trace_id,
         span_id=first.span_id,

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.rebuild import rebuild
-from otel_bridge_storage.records import SpanRecord
+from otel_bridge_storage.records import Arrival, SpanRecord
 from stored import PRICER, READER, picture, rows, store
 from trees import agent, chat, forests, span
 
@@ -68,7 +68,7 @@ def test_a_capture_is_rebuilt_row_by_row(tmp_path: Path, name: str) -> None:
     A rebuild of what a real instrumentation sent changes no row, nor any sequence number.
     """
     path = tmp_path / "runs.db"
-    arrivals = [
+    arrivals: list[list[Arrival]] = [
         [*file.spans, *file.logs]
         for file in read_telemetry(
             captures.files(name, "traces", "pb") + captures.files(name, "logs", "pb")

@@ -14,6 +14,7 @@ from otel_bridge_storage.erasure.leftovers import sweep
 from otel_bridge_storage.erasure.spans_of import remains, spans_of_runs
 from otel_bridge_storage.errors import QueryError
 from otel_bridge_storage.event_tables import event_threads
+from otel_bridge_storage.fitting import fitting
 from otel_bridge_storage.interning import KnownRows
 from otel_bridge_storage.readings import Pricer, Reader
 from otel_bridge_storage.schema import runs, sessions, spans
@@ -57,6 +58,7 @@ def erase(
     if len(given) != 1:
         raise QueryError("name one thing to erase: a run, a session, a user or a tenant")
     (name, value), *_ = given.items()
+    value = fitting(value)
     with database.transaction() as connection:
         unit = Unit.begin(connection, KnownRows(), reader=reader, pricer=pricer, writer_id=None)
         erased = _erase(unit, name, value, hold_tags)
