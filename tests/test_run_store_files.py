@@ -217,3 +217,16 @@ async def test_a_closed_store_says_so(tmp_path: Path) -> None:
     await store.close()
     with pytest.raises(DatabaseError, match="closed"):
         await store.count_runs()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be deleted there")
+async def test_a_store_reads_the_file_that_is_there_now(tmp_path: Path) -> None:
+    """
+    After the file was replaced by another, an open store answers from the other.
+    """
+    path = write(tmp_path / "runs.db", run("01", "first", 0, 1))
+    other = write(tmp_path / "other.db", run("02", "second", 0, 1))
+    async with RunStore.from_url(path) as store:
+        assert [each.run_id for each in await store.list_runs()] == ["first"]
+        other.replace(path)
+        assert [each.run_id for each in await store.list_runs()] == ["second"]

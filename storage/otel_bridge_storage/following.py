@@ -18,7 +18,7 @@ from otel_bridge_storage.errors import DatabaseError
 from otel_bridge_storage.followed import State
 from otel_bridge_storage.read_engine import ReadEngine
 from otel_bridge_storage.rows import StoredEvent
-from otel_bridge_storage.sqlite_database import identity_of
+from otel_bridge_storage.sqlite_files import identity_of
 from otel_bridge_storage.versions import check_version
 
 POLL_S = 0.1

@@ -3,7 +3,6 @@ A SQLite file open for writing: write-ahead log, synchronous commits, one writer
 """
 
 import contextlib
-import os
 import sqlite3
 import time
 from pathlib import Path
@@ -17,7 +16,13 @@ from otel_bridge_storage.addresses import Address, Kind
 from otel_bridge_storage.database import BUSY_TIMEOUT_S, Database
 from otel_bridge_storage.errors import DatabaseUnavailableError
 from otel_bridge_storage.schema import SCHEMA_VERSION
-from otel_bridge_storage.sqlite_files import check_file, reader_uri, schema_version, table_names
+from otel_bridge_storage.sqlite_files import (
+    check_file,
+    identity_of,
+    reader_uri,
+    schema_version,
+    table_names,
+)
 from otel_bridge_storage.versions import version_error
 
 APPLICATION_ID = 0x4F544252
@@ -90,17 +95,6 @@ class SqliteDatabase(Database):
     def _lock(self, connection: Connection) -> None:
         # The transaction is IMMEDIATE from its beginning.
         pass
-
-
-def identity_of(path: Path) -> tuple[int, int] | None:
-    """
-    Say which file is at a path; None where there is none.
-    """
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino)
 
 
 def used_bytes(connection: Connection) -> int:

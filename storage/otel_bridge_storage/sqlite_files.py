@@ -63,6 +63,17 @@ def reader_uri(path: Path) -> str:
     return f"{address}?mode=rw"
 
 
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """
+    Say which file is at a path; None where there is none.
+    """
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino)
+
+
 def check_file(path: Path) -> None:
     """
     Refuse a path where no SQLite database is.

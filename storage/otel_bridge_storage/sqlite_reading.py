@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolProxiedConnection
 
 from otel_bridge_storage.memory_database import memory_uri
-from otel_bridge_storage.sqlite_files import READ_TIMEOUT_S, reader_uri
+from otel_bridge_storage.sqlite_files import READ_TIMEOUT_S, identity_of, reader_uri
 
 _STAMP = "otel_bridge_stamp"
 
@@ -31,14 +31,17 @@ def file_engine(path: Path) -> AsyncEngine:
         _: Dialect, entry: ConnectionPoolEntry, arguments: list[Any], options: dict[str, Any]
     ) -> None:
         uri = reader_uri(path)
-        entry.info[_STAMP] = _stamp(path) if "immutable=1" in uri else None
+        # SQLite never looks again at a file that it was told is immutable, and goes on
+        # reading another that was deleted.
+        stamp = _contents if "immutable=1" in uri else identity_of
+        entry.info[_STAMP] = stamp, stamp(path)
         arguments[:] = [uri]
         options.update(uri=True, timeout=READ_TIMEOUT_S, isolation_level=None)
 
     @event.listens_for(engine.sync_engine, "checkout")
     def renew(_: DBAPIConnection, entry: ConnectionPoolEntry, __: PoolProxiedConnection) -> None:
-        # SQLite never looks again at a file that it was told is immutable.
-        if entry.info[_STAMP] not in (None, _stamp(path)):
+        stamp, known = entry.info[_STAMP]
+        if stamp(path) != known:
             raise DisconnectionError(f"{path} has changed")
 
     _read_only(engine)
@@ -71,7 +74,7 @@ def _read_only(engine: AsyncEngine) -> None:
         connection.exec_driver_sql("BEGIN")
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
+def _contents(path: Path) -> tuple[int, ...]:
     """
     Say how a file and its write-ahead log stand.
     """

@@ -14,8 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePoo
 
 from otel_bridge_storage.addresses import Address
 from otel_bridge_storage.memory_database import memory_uri
-from otel_bridge_storage.sqlite_database import identity_of
-from otel_bridge_storage.sqlite_files import READ_TIMEOUT_S, reader_uri
+from otel_bridge_storage.sqlite_files import READ_TIMEOUT_S, identity_of, reader_uri
 
 _FILE = "otel_bridge_file"
 _KEPT = 8
