@@ -10,17 +10,17 @@ import threading
 from collections import Counter
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
+from sqlalchemy import Connection, inspect, select
 from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from otel_bridge_storage.addresses import Address, Kind
 from otel_bridge_storage.database import BUSY_TIMEOUT_S, Database
 from otel_bridge_storage.errors import DatabaseNotFoundError
 from otel_bridge_storage.schema import schema_info
-from otel_bridge_storage.sqlite_database import begin_immediate, used_bytes
+from otel_bridge_storage.sqlite_database import used_bytes
 from otel_bridge_storage.sqlite_files import READ_TIMEOUT_S
+from otel_bridge_storage.sqlite_writing import writing_engine
 
 _lock = threading.Lock()
 _open: Counter[str] = Counter()
@@ -37,7 +37,9 @@ class MemoryDatabase(Database):
     survives_forks = False
 
     def __init__(self, name: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
-        super().__init__(Address(Kind.MEMORY, memory=name), _engine(name, busy_timeout_s))
+        url = URL.create("sqlite+pysqlite", database=memory_uri(name), query={"uri": "true"})
+        engine = writing_engine(url, busy_timeout_s, _keep_a_journal_in_memory)
+        super().__init__(Address(Kind.MEMORY, memory=name), engine)
         self._name = name
         # It goes with its last connection.
         self._anchor: sqlite3.Connection | None = sqlite3.connect(
@@ -119,28 +121,5 @@ def open_memory_reader(name: str) -> sqlite3.Connection:
     return connection
 
 
-def _engine(name: str, busy_timeout_s: float) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite+pysqlite", database=memory_uri(name), query={"uri": "true"}),
-        poolclass=QueuePool,
-        pool_size=1,
-        max_overflow=0,
-        connect_args={
-            "timeout": busy_timeout_s,
-            "check_same_thread": False,
-            "cached_statements": 1024,
-        },
-        hide_parameters=True,
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode = MEMORY")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA temp_store = MEMORY")
-        cursor.close()
-
-    begin_immediate(engine)
-    return engine
+def _keep_a_journal_in_memory(cursor: DBAPICursor) -> None:
+    cursor.execute("PRAGMA journal_mode = MEMORY")

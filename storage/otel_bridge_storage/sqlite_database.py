@@ -7,10 +7,9 @@ import sqlite3
 import time
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection
 from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from otel_bridge_storage.addresses import Address, Kind
 from otel_bridge_storage.database import BUSY_TIMEOUT_S, Database
@@ -23,6 +22,7 @@ from otel_bridge_storage.sqlite_files import (
     schema_version,
     table_names,
 )
+from otel_bridge_storage.sqlite_writing import writing_engine
 from otel_bridge_storage.versions import version_error
 
 APPLICATION_ID = 0x4F544252
@@ -39,7 +39,9 @@ class SqliteDatabase(Database):
     """
 
     def __init__(self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
-        super().__init__(Address(Kind.FILE, path=path), _engine(path, busy_timeout_s))
+        url = URL.create("sqlite+pysqlite", database=str(path))
+        engine = writing_engine(url, busy_timeout_s, _keep_a_durable_log)
+        super().__init__(Address(Kind.FILE, path=path), engine)
         self._own_path = path
         self._file: tuple[int, int] | None = None
 
@@ -138,46 +140,9 @@ def check_writable(path: Path) -> None:
                 raise version_error(path, version)
 
 
-def begin_immediate(engine: Engine) -> None:
-    """
-    Have every transaction of an engine hold the write lock from its beginning.
-    """
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        cursor = connection.connection.cursor()
-        cursor.execute("BEGIN IMMEDIATE")
-        cursor.close()
-
-
-def _engine(path: Path, busy_timeout_s: float) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite+pysqlite", database=str(path)),
-        poolclass=QueuePool,
-        pool_size=1,
-        max_overflow=0,
-        connect_args={
-            "timeout": busy_timeout_s,
-            "check_same_thread": False,
-            "cached_statements": 1024,
-        },
-        # What people wrote must not end up in an error's text, and so in a log.
-        hide_parameters=True,
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        # The driver would open transactions by itself, and too late to be IMMEDIATE.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        _set_wal(cursor)
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA temp_store = MEMORY")
-        cursor.close()
-
-    begin_immediate(engine)
-    return engine
+def _keep_a_durable_log(cursor: DBAPICursor) -> None:
+    _set_wal(cursor)
+    cursor.execute("PRAGMA synchronous = FULL")
 
 
 def _set_wal(cursor: DBAPICursor) -> None:
