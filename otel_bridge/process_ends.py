@@ -1,52 +1,10 @@
 """
-Being told of forks, and of the end of processes that run no exit handlers.
+Being told of the end of processes that run no exit handlers.
 """
 
-import os
 import sys
 import weakref
 from types import MethodType
-from typing import Protocol
-
-
-class Forked(Protocol):
-    """
-    What must do something when its process forks.
-    """
-
-    def before_fork(self) -> None:
-        """
-        Get ready.
-        """
-
-    def after_fork_in_parent(self) -> None:
-        """
-        Go on.
-        """
-
-    def after_fork_in_child(self) -> None:
-        """
-        Begin anew.
-        """
-
-
-def tell_of_forks(forked: Forked) -> None:
-    """
-    Have something told of every fork of this process, as long as it lives.
-    """
-    if not hasattr(os, "register_at_fork"):
-        return
-    known = weakref.ref(forked)
-
-    def call(method: str) -> None:
-        if (it := known()) is not None:
-            getattr(it, method)()
-
-    os.register_at_fork(
-        before=lambda: call("before_fork"),
-        after_in_parent=lambda: call("after_fork_in_parent"),
-        after_in_child=lambda: call("after_fork_in_child"),
-    )
 
 
 def close_at_end_of_child(close: MethodType, *, priority: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any, cast
 from opentelemetry.sdk._logs import ReadWriteLogRecord
 from opentelemetry.sdk.trace import ReadableSpan, Span
 from otel_bridge_storage.addresses import Address
+from otel_bridge_storage.forking import survive_forks
 from otel_bridge_storage.liveness import HEARTBEAT_S
 from otel_bridge_storage.queue_stats import QueueStats
 from otel_bridge_storage.readings import Pricer, Reader
@@ -31,7 +32,6 @@ from otel_bridge.offers import (
 from otel_bridge.process_ends import (
     close_at_end_of_child,
     close_at_end_of_fork,
-    tell_of_forks,
 )
 
 _log = logging.getLogger("otel_bridge")
@@ -89,7 +89,7 @@ class Recording:
             idle=self._upkeep,
             idle_s=HEARTBEAT_S,
         )
-        tell_of_forks(self)
+        survive_forks(self)
         close_at_end_of_child(cast("MethodType", self.close), priority=_CLOSES_LATE)
 
     @property
