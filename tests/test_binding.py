@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from otel_bridge_storage.records import SpanRecord
+from otel_bridge_storage.records import LinkRecord, SpanRecord
 from otel_bridge_storage.rows import StoredEvent
 from otel_bridge_storage.run_store import RunStore
 from stored import picture, rows, store
@@ -239,3 +239,45 @@ async def events_after(path: Path, cursor: int) -> list[StoredEvent]:
     async with RunStore.from_url(path) as runs:
         (run,) = await runs.list_runs()
         return await runs.get_events(run.run_id, after_sequence_index=cursor)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)], ids=str)
+def test_a_link_ties_traces_together(tmp_path: Path, order: tuple[int, ...]) -> None:
+    """
+    Work that goes on in another trace, linked to a span of a run, belongs to that run and
+    its session; an agent there is its child, and the tool that set it going is no call
+    around it.
+    """
+    path = tmp_path / "runs.db"
+    marks = {"gen_ai.conversation.id": "s", "user.id": "ada", "otel_bridge.run.id": "main"}
+    to_tool = LinkRecord(span(1, 2).trace_id, span(1, 2).span_id)
+    batches = [
+        [span(1, 1, **agent("a", **marks)), span(1, 2, 1, **tool("enqueue"))],
+        [span(2, 1, name="worker", links=(to_tool,)), span(2, 2, 1, **chat("r1", 5))],
+        [span(3, 1, **agent("b", **{"otel_bridge.run.id": "child"}), links=(to_tool,))],
+    ]
+    store(path, [batches[number] for number in order])
+    assert rows(path, "SELECT run_id, outer_call, counted FROM llm_calls") == [("main", None, 1)]
+    assert rows(path, "SELECT DISTINCT session_id, user_id FROM spans") == [("s", "ada")]
+    assert rows(
+        path, "SELECT run_id, parent_run_id, delegation_level, llm_calls FROM runs ORDER BY 1"
+    ) == [("child", "main", 1, 0), ("main", None, 0, 1)]
+
+
+def test_several_links_are_no_parent(tmp_path: Path) -> None:
+    """
+    A span that gathers the work of several others belongs to none of them.
+    """
+    path = tmp_path / "runs.db"
+    links = tuple(LinkRecord(span(t, 1).trace_id, span(t, 1).span_id) for t in (1, 2))
+    store(
+        path,
+        [
+            [
+                span(1, 1, **agent("a")),
+                span(2, 1, **agent("b")),
+                span(3, 1, name="gather", links=links),
+            ]
+        ],
+    )
+    assert rows(path, "SELECT run_id FROM spans WHERE name = 'gather'") == [(None,)]

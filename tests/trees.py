@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from otel_bridge_storage.records import (
     STATUS_ERROR,
     EventRecord,
+    LinkRecord,
     ResourceRecord,
     ScopeRecord,
     SpanRecord,
@@ -91,7 +92,7 @@ def tool(name: str, call_id: str | None = None) -> dict[str, Any]:
 @st.composite
 def forests(draw: st.DrawFn) -> list[SpanRecord]:
     """
-    Draw spans of a few traces, some with missing parents, copies, sums and open spans.
+    Draw spans of a few traces, some with missing parents, links, copies, sums and open spans.
     """
     made = []
     for trace in range(1, draw(st.integers(1, 3)) + 1):
@@ -124,7 +125,14 @@ def _draw_span(draw: st.DrawFn, trace: int, number: int, parent: int | None) -> 
         fields["scope"] = FRAMEWORK
     if kind == "agent" and draw(st.booleans()):
         fields["events"] = (_pause(number),)
+    if parent is None and draw(st.integers(0, 2)) == 0:
+        fields["links"] = (LinkRecord(*_any_key(draw)),)
     return span(trace, number, parent, **fields)
+
+
+def _any_key(draw: st.DrawFn) -> tuple[str, str]:
+    trace, number = draw(st.integers(1, 3)), draw(st.integers(1, 9))
+    return (f"{trace:032x}", f"{trace:04x}{number:012x}")
 
 
 def _pause(number: int) -> EventRecord:

@@ -2,7 +2,8 @@
 Binding: which run, call, session and user each span belongs to, whatever came first.
 
 A span hands down to its children what it is in: the run (its own where it is one), the
-LLM or tool call around it, the session and the user. When a span arrives whose children
+LLM or tool call around it, the session and the user. A span without a parent that is
+linked to another is bound as if it were a child of that one. When a span arrives whose children
 are already there, what they are in may change, and so on down the tree; a branch in
 which nothing changes is not followed.
 """
@@ -17,13 +18,18 @@ from sqlalchemy import Connection, Row, select
 from otel_bridge_storage.readings import Reading, Role
 from otel_bridge_storage.records import SpanRecord
 from otel_bridge_storage.schema import spans
-from otel_bridge_storage.span_rows import PLACE_COLUMNS, Key
+from otel_bridge_storage.span_rows import PLACE_COLUMNS, Key, link_key
 from otel_bridge_storage.statements import KEYS, Lookup
 
 _OWN_SESSION, _OWN_USER = 1, 2
 
 _FIND_CHILDREN = Lookup(
     select(*PLACE_COLUMNS).where(KEYS), spans.c.trace_id, spans.c.parent_span_id
+)
+_FIND_LINKED = Lookup(
+    select(*PLACE_COLUMNS).where(KEYS, spans.c.link_trace_id.is_not(None)),
+    spans.c.link_trace_id,
+    spans.c.link_span_id,
 )
 
 
@@ -47,6 +53,8 @@ class Node:
     A span's place in its tree.
 
     Attributes:
+        parent_key: The key of its parent, or of the span that stands for it.
+        linked: A link stands for the parent.
         run_id: The run it is bound to; None outside any agent's span.
         stored: What the database holds of it so far; None for a new span.
     """
@@ -55,6 +63,7 @@ class Node:
     key: Key
     parent_key: Key | None
     role: Role
+    linked: bool = False
     own_run_id: str | None = None
     own_session_id: str | None = None
     own_user_id: str | None = None
@@ -94,7 +103,8 @@ class Node:
         """
         self.bound = Surroundings(
             run_id=self.own_run_id if self.role is Role.RUN else around.run_id,
-            outer_call=around.outer_call,
+            # What goes on elsewhere is no part of the call that set it going.
+            outer_call=None if self.linked else around.outer_call,
             session_id=self.own_session_id or around.session_id,
             user_id=self.own_user_id or around.user_id,
         )
@@ -166,10 +176,11 @@ class Forest:
 
     def _load_children(self, keys: Sequence[Key]) -> list[Node]:
         loaded = []
-        for node in self._load(_FIND_CHILDREN, keys):
-            if node.key not in self.nodes:
-                self._add(node)
-                loaded.append(node)
+        for lookup in (_FIND_CHILDREN, _FIND_LINKED):
+            for node in self._load(lookup, keys):
+                if node.key not in self.nodes:
+                    self._add(node)
+                    loaded.append(node)
         return loaded
 
     def _load(self, lookup: Lookup, keys: Sequence[Key]) -> Iterable[Node]:
@@ -187,8 +198,10 @@ def stored_node(row: Row[Any]) -> Node:
     return Node(
         id=row.id,
         key=(row.trace_id, row.span_id),
-        parent_key=parent_key(row.trace_id, row.parent_span_id),
+        parent_key=parent_key(row.trace_id, row.parent_span_id)
+        or parent_key(row.link_trace_id, row.link_span_id),
         role=role,
+        linked=row.link_span_id is not None,
         own_run_id=row.run_id if role is Role.RUN else None,
         own_session_id=row.session_id if names & _OWN_SESSION else None,
         own_user_id=row.user_id if names & _OWN_USER else None,
@@ -205,8 +218,9 @@ def arrived_node(row_id: int, span: SpanRecord, reading: Reading, stored: Node |
     node = Node(
         id=row_id,
         key=span.key,
-        parent_key=parent_key(span.trace_id, span.parent_span_id),
+        parent_key=key_above(span),
         role=reading.role,
+        linked=link_key(span) is not None,
         own_run_id=own_run_id(span, reading),
         own_session_id=reading.session_id,
         own_user_id=reading.user_id,
@@ -225,6 +239,13 @@ def own_run_id(span: SpanRecord, reading: Reading) -> str | None:
     if reading.run is None:
         return None
     return reading.run.run_id or span.span_id + span.trace_id[:16]
+
+
+def key_above(span: SpanRecord) -> Key | None:
+    """
+    Give the key of a span's parent, or of the span that stands for it.
+    """
+    return parent_key(span.trace_id, span.parent_span_id) or link_key(span)
 
 
 def parent_key(trace_id: str, parent_span_id: str | None) -> Key | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from otel_bridge_storage.batches import Batch
-from otel_bridge_storage.binding import arrived_node, parent_key, stored_node
+from otel_bridge_storage.binding import arrived_node, key_above, stored_node
 from otel_bridge_storage.database import Database
 from otel_bridge_storage.interning import KnownRows
 from otel_bridge_storage.liveness import Presence, Writer
@@ -115,7 +115,7 @@ def apply_batch(unit: Unit, batch: Batch) -> Applied:
     Store a batch as part of a transaction, and settle all that is derived from it.
     """
     arrived = {*batch.spans, *batch.events, *batch.facts}
-    parents = {parent_key(s.trace_id, s.parent_span_id) for s in batch.spans.values()}
+    parents = {key_above(span) for span in batch.spans.values()}
     wanted = sorted(arrived | {key for key in parents if key is not None})
     known = {(row.trace_id, row.span_id): row for row in unit.select(FIND_BY_KEY, wanted)}
     stored = {key: row for key, row in known.items() if key in arrived}

@@ -2,6 +2,7 @@
 Bringing a database of an older version up to date, in the transaction that opens it.
 """
 
+import json
 from collections.abc import Callable, Mapping
 
 from sqlalchemy import Connection, Index, Table, insert, select, update
@@ -17,6 +18,7 @@ from otel_bridge_storage.schema import (
     run_log,
     runs,
     schema_info,
+    spans,
     steps,
     tool_calls,
     writers,
@@ -42,6 +44,7 @@ def _from_1(connection: Connection) -> None:
     for table in (runs, tool_calls, steps):
         _make_anew(connection, table)
     metadata.create_all(connection)
+    _add_links(connection)
     _make_index_anew(connection, run_log, "run_log_step_turns")
     _make_index_anew(connection, writers, "writers_heard")
     connection.execute(insert(counters), {"name": "erasures", "value": 0})
@@ -50,6 +53,24 @@ def _from_1(connection: Connection) -> None:
         rows = [row for run in part for row in run_labels_of(dict(run))]
         if rows:
             connection.execute(insert(run_labels), rows)
+
+
+def _add_links(connection: Connection) -> None:
+    """
+    Note of each span without a parent which span stands for it; a rebuild binds it so.
+    """
+    for name in ("link_trace_id", "link_span_id"):
+        connection.exec_driver_sql(f"ALTER TABLE spans ADD COLUMN {name} TEXT")
+    _make_index_anew(connection, spans, "spans_by_link")
+    tops = select(spans.c.id, spans.c.links).where(
+        spans.c.parent_span_id.is_(None), spans.c.links.is_not(None)
+    )
+    for row in connection.execute(tops).all():
+        targets = {(trace_id, span_id) for trace_id, span_id, *_ in json.loads(row.links)}
+        if len(targets) == 1:
+            trace_id, span_id = targets.pop()
+            linked = {"link_trace_id": trace_id, "link_span_id": span_id}
+            connection.execute(update(spans).where(spans.c.id == row.id).values(linked))
 
 
 def _make_anew(connection: Connection, table: Table) -> None:

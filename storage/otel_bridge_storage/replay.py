@@ -11,7 +11,7 @@ from otel_bridge_storage.binding import Node, arrived_node, stored_node
 from otel_bridge_storage.schema import llm_calls, run_log, runs, spans, steps, tool_calls
 from otel_bridge_storage.settling import settle
 from otel_bridge_storage.span_binding import bind, binding_of, home, mark, write_bindings
-from otel_bridge_storage.span_rows import PLACE_COLUMNS, load_by_id
+from otel_bridge_storage.span_rows import FIND_BY_KEY, PLACE_COLUMNS, load_by_id
 from otel_bridge_storage.statements import KEYS, Lookup
 from otel_bridge_storage.unit import Change, Unit
 
@@ -40,7 +40,9 @@ def replay(unit: Unit, trace_ids: Sequence[str]) -> int:
     stored = unit.select(_PLACES, trace_ids)
     nodes = _read(unit, stored)
     unit.texts.store()
-    moved = bind(unit, {})
+    above = sorted({node.parent_key for node in nodes if node.linked and node.parent_key})
+    known = {(row.trace_id, row.span_id): row for row in unit.select(FIND_BY_KEY, above)}
+    moved = bind(unit, known)
     changed = [n for n, row in zip(nodes, stored, strict=True) if not _is_as_stored(n, row)]
     write_bindings(unit, [*changed, *moved])
     mark(unit, moved)

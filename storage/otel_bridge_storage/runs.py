@@ -35,7 +35,10 @@ _SEGMENTS = Lookup(
     )
     .outerjoin(
         _above,
-        and_(_above.c.trace_id == spans.c.trace_id, _above.c.span_id == spans.c.parent_span_id),
+        and_(
+            _above.c.trace_id == func.coalesce(spans.c.link_trace_id, spans.c.trace_id),
+            _above.c.span_id == func.coalesce(spans.c.link_span_id, spans.c.parent_span_id),
+        ),
     )
     .where(spans.c.role == "run", KEYS)
     .order_by(spans.c.start_ns, spans.c.trace_id, spans.c.span_id),
@@ -52,9 +55,17 @@ _LATEST_ENTRIES = Lookup(
     run_log.c.run_id,
 )
 _PARENTS = Lookup(
-    select(runs.c.run_id, runs.c.delegation_level, runs.c.session_id, runs.c.user_id).where(KEYS),
+    select(
+        runs.c.run_id,
+        runs.c.parent_run_id,
+        runs.c.delegation_level,
+        runs.c.session_id,
+        runs.c.user_id,
+    ).where(KEYS),
     runs.c.run_id,
 )
+# A run that is named as a parent and has not been heard of is taken to be at the top.
+_UNKNOWN: dict[str, Any] = {"delegation_level": 0, "session_id": None, "user_id": None}
 
 
 def settle_runs(unit: Unit) -> None:
@@ -80,7 +91,7 @@ def _settle(unit: Unit, run_ids: Sequence[str], fresh: set[str]) -> set[str]:
             keep what their row says of that.
 
     Returns:
-        Runs whose level, session or user changed, which their children take over.
+        Runs whose parent, level, session or user changed, which concerns their children.
     """
     stored = {row.run_id: row._asdict() for row in unit.select(_STORED, run_ids)}
     anew = [run_id for run_id in run_ids if run_id in fresh or run_id not in stored]
@@ -168,7 +179,7 @@ def _note_changes(
         for row in (old, new):
             if row.get("session_id"):
                 unit.dirty_sessions.add(row["session_id"])
-        taken_over = ("delegation_level", "session_id", "user_id")
+        taken_over = ("parent_run_id", "delegation_level", "session_id", "user_id")
         if any(old.get(name) != new.get(name) for name in taken_over):
             changed.add(run_id)
     return changed
@@ -177,30 +188,50 @@ def _note_changes(
 def _inherit(unit: Unit, rows: Sequence[dict[str, Any]]) -> None:
     """
     Set each run's level, and give a run without a session that of the run above it.
+
+    Runs that are said to be above each other are at the top and inherit nothing.
     """
-    here = {row["run_id"]: row for row in rows}
-    parents = {row["parent_run_id"] for row in rows if row["parent_run_id"]} - here.keys()
-    above = {row.run_id: row._asdict() for row in unit.select(_PARENTS, sorted(parents))}
-    visiting: set[str] = set()
+    known = _with_those_above(unit, rows)
+    in_circle = {row["run_id"] for row in rows if _is_above_itself(row["run_id"], known)}
+    settled: set[str] = set()
 
     def settle(row: dict[str, Any]) -> None:
-        if row["delegation_level"] is not None or row["run_id"] in visiting:
+        if row["run_id"] in settled:
             return
-        visiting.add(row["run_id"])
-        parent = here.get(row["parent_run_id"])
-        if parent is not None:
-            settle(parent)
-        source = parent or above.get(row["parent_run_id"])
-        level = source["delegation_level"] if source else None
-        row["delegation_level"] = (
-            0 if row["parent_run_id"] is None else 1 if level is None else level + 1
-        )
-        if source:
-            row["session_id"] = row["session_id"] or source["session_id"]
-            row["user_id"] = row["user_id"] or source["user_id"]
+        settled.add(row["run_id"])
+        row["delegation_level"] = 0
+        if row["parent_run_id"] is None or row["run_id"] in in_circle:
+            return
+        above = known.get(row["parent_run_id"], _UNKNOWN)
+        if above["delegation_level"] is None:
+            settle(above)
+        row["delegation_level"] = above["delegation_level"] + 1
+        row["session_id"] = row["session_id"] or above["session_id"]
+        row["user_id"] = row["user_id"] or above["user_id"]
 
     for row in rows:
         settle(row)
+
+
+def _with_those_above(
+    unit: Unit, rows: Sequence[dict[str, Any]]
+) -> dict[str | None, dict[str, Any]]:
+    known: dict[str | None, dict[str, Any]] = {row["run_id"]: row for row in rows}
+    wanted = {row["parent_run_id"] for row in rows} - known.keys() - {None}
+    while wanted:
+        found = unit.select(_PARENTS, sorted(wanted))
+        known.update((row.run_id, row._asdict()) for row in found)
+        wanted = {row.parent_run_id for row in found} - known.keys() - {None}
+    return known
+
+
+def _is_above_itself(run_id: str, known: Mapping[str | None, Mapping[str, Any]]) -> bool:
+    seen: set[str | None] = set()
+    at: str | None = run_id
+    while at in known and at not in seen:
+        seen.add(at)
+        at = known[at]["parent_run_id"]
+    return at == run_id
 
 
 def _segments(unit: Unit, run_ids: Sequence[str]) -> dict[str, list[Segment]]:

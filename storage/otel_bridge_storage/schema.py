@@ -111,8 +111,11 @@ spans = Table(
     Column("session_id", Words, comment="derived: its own or that of a span above it"),
     Column("user_id", Words, comment="derived: its own or that of a span above it"),
     Column("names", Whole, comment="derived: 1 names its session, 2 its user, 3 both"),
+    Column("link_trace_id", Words, comment="derived: of the span that stands for its parent"),
+    Column("link_span_id", Words, comment="derived: likewise; of a span without a parent"),
     UniqueConstraint("trace_id", "span_id"),
     index("spans_by_parent", "trace_id", "parent_span_id"),
+    index("spans_by_link", "link_trace_id", "link_span_id", where="link_trace_id IS NOT NULL"),
     index("spans_of_runs", "run_id", where="role = 'run'"),
 )
 

@@ -73,6 +73,8 @@ PLACE_COLUMNS = (
     spans.c.session_id,
     spans.c.user_id,
     spans.c.names,
+    spans.c.link_trace_id,
+    spans.c.link_span_id,
 )
 FIND_BY_KEY = Lookup(select(*PLACE_COLUMNS).where(KEYS), spans.c.trace_id, spans.c.span_id)
 
@@ -93,6 +95,7 @@ class PreparedSpan:
         Give the columns of `spans` that hold the span itself.
         """
         span = self.record
+        linked = link_key(span) or (None, None)
         return {
             "trace_id": span.trace_id,
             "span_id": span.span_id,
@@ -110,10 +113,25 @@ class PreparedSpan:
             "events": None if self.events is None else texts.dump(self.events),
             "dropped_events": span.dropped_events,
             "links": None if self.links is None else texts.dump(self.links),
+            "link_trace_id": linked[0],
+            "link_span_id": linked[1],
             "dropped_links": span.dropped_links,
             "resource_id": origins.resource_id(span.resource),
             "scope_id": origins.scope_id(span.scope),
         }
+
+
+def link_key(span: SpanRecord) -> Key | None:
+    """
+    Give the key of the span that stands for the parent of one that has none: the only one
+    that it has links to.
+
+    Work that goes on elsewhere, by way of a queue for instance, is linked so.
+    """
+    if span.parent_span_id:
+        return None
+    targets = {(link.trace_id, link.span_id) for link in span.links} - {span.key}
+    return targets.pop() if len(targets) == 1 else None
 
 
 def prepare_span(span: SpanRecord, found: Callable[[str], None]) -> PreparedSpan:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from otel_bridge_storage.erasure.erased import Erased
-from otel_bridge_storage.erasure.spans_of import neighbours
+from otel_bridge_storage.erasure.spans_of import linked_traces, neighbours
 from otel_bridge_storage.event_tables import run_events
 from otel_bridge_storage.replay import replay
 from otel_bridge_storage.schema import (
@@ -49,8 +49,9 @@ def delete_spans(unit: Unit, doomed: set[int]) -> Erased:
     if not doomed:
         return Erased()
     ids = sorted(doomed)
-    near = unit.select(_TRACES_OF, sorted(neighbours(unit, doomed)))
+    near = {row.trace_id for row in unit.select(_TRACES_OF, sorted(neighbours(unit, doomed)))}
     gone = unit.select(_GONE, ids)
+    near |= linked_traces(unit, {row.trace_id for row in gone})
     concerned = _runs_of(unit, ids) | {row.run_id or row.trace_id for row in gone}
     there = _count_runs(unit, concerned)
     _delete_dependent(unit, ids)
@@ -61,7 +62,7 @@ def delete_spans(unit: Unit, doomed: set[int]) -> Erased:
     delete_logs(unit, logs_gone)
     unit.fresh_runs |= concerned
     unit.reshaped_runs |= concerned
-    replay(unit, sorted(left | {row.trace_id for row in near}))
+    replay(unit, sorted(left | near))
     return Erased(runs=there - _count_runs(unit, concerned), spans=len(gone), logs=len(logs_gone))
 
 

@@ -15,6 +15,7 @@ _TRACES = Lookup(select(runs.c.trace_id, runs.c.run_id, runs.c.span_id).where(KE
 _STRETCHES = Lookup(
     select(spans.c.trace_id).where(spans.c.role == "run", KEYS).distinct(), spans.c.run_id
 )
+_LINKED = Lookup(select(spans.c.trace_id).where(KEYS).distinct(), spans.c.link_trace_id)
 _LLM_CALLS = Lookup(select(llm_calls.c.span).where(KEYS), llm_calls.c.run_id)
 _TOOL_CALLS = Lookup(select(tool_calls.c.span).where(KEYS), tool_calls.c.run_id)
 _PLACES = Lookup(
@@ -60,12 +61,26 @@ def neighbours(unit: Unit, doomed: set[int]) -> set[int]:
     return near - doomed
 
 
+def linked_traces(unit: Unit, traces: set[str]) -> set[str]:
+    """
+    Give the traces that go on where some others, or ones that do so, have a link from.
+    """
+    found: set[str] = set()
+    level = set(traces)
+    while level:
+        rows = unit.select(_LINKED, sorted(level))
+        level = {row.trace_id for row in rows} - found - traces
+        found |= level
+    return found
+
+
 def _inside(unit: Unit, wanted: set[str]) -> set[int]:
     rows = unit.select(_TRACES, sorted(wanted))
     # A run without a span of its own is what its trace holds outside of other runs.
     implicit = {row.run_id for row in rows if row.span_id is None}
     traces = {row.trace_id for row in rows}
     traces |= {row.trace_id for row in unit.select(_STRETCHES, sorted(wanted))}
+    traces |= linked_traces(unit, traces)
     return {
         row.id
         for row in unit.select(_IN_TRACES, sorted(traces))
