@@ -28,6 +28,8 @@ from otel_bridge_storage.sqlite_files import open_reader
 from stored import PRICER, READER, picture, rows, store
 from trees import MS, NOON, RESOURCE, SCOPE, agent, chat, forests, message, span, tool
 
+from otel_bridge import RunEventStore, open_metadata_store
+
 DAY_NS = 24 * 3600 * 10**9
 
 
@@ -410,3 +412,103 @@ def test_resources_in_use_stay(tmp_path: Path) -> None:
             (RESOURCE.attributes["service.name"],)
         ]
         assert rows(path, "SELECT name FROM scopes") == [(SCOPE.name,)]
+
+
+def test_a_hold_keeps_the_spans_of_another_session_in_it(tmp_path: Path) -> None:
+    """
+    A span of an erased session stays where it is part of a run on hold, and that is said.
+    """
+    path = tmp_path / "runs.db"
+    held = {"gen_ai.conversation.id": "a", "otel_bridge.tags": ["legal-hold"]}
+    store(
+        path,
+        [
+            [
+                span(1, 1, **agent("held", **held)),
+                span(1, 2, 1, **chat("r1", 5, **{"gen_ai.conversation.id": "b"})),
+            ]
+        ],
+    )
+    assert erased(path, session_id="b").held_runs == 1
+    assert len(rows(path, "SELECT 1 FROM spans")) == 2
+
+
+@pytest.mark.parametrize("by", ["run_id", "session_id", "user_id", "age"])
+async def test_what_a_server_kept_of_threads_goes_too(tmp_path: Path, by: str) -> None:
+    """
+    Metadata of threads and runs goes with the runs and sessions they are of, also where an
+    id is too long for an index, and others stay.
+    """
+    path = tmp_path / "runs.db"
+    names = {"session_id": f"{MARK}-{'s' * 600}", "run_id": f"{MARK}-{'r' * 600}"}
+    told = {
+        "gen_ai.conversation.id": names["session_id"],
+        "otel_bridge.run.id": names["run_id"],
+        "user.id": "ada",
+    }
+    store(path, [[span(1, 1, **agent("a", **told)), *run_of(2, "stays", "pear ")]])
+    now = {"clock": lambda: NOON}
+    async with open_metadata_store(path, **now) as threads:
+        for thread, run in ((names["session_id"], names["run_id"]), ("stays", "stays-too")):
+            await threads.create_thread(
+                thread, metadata={"m": thread}, config={}, ttl=None, if_exists="raise"
+            )
+            await threads.create_run(run, thread, "assistant", {}, {"input": run}, None)
+    if by == "age":
+        store(path, [[span(2, 4, 1, name="late", start_ns=NOON + 9 * DAY_NS)]])
+        store(path, [[span(3, 1, **agent("young"), start_ns=NOON + 9 * DAY_NS)]])
+        assert pruned(path, before_ns=NOON + DAY_NS).runs == 2
+    else:
+        erased(path, **{by: names.get(by, "ada")})
+    left = rows(path, "SELECT thread_id, run_id FROM thread_runs")
+    assert left == ([] if by == "age" else [("stays", "stays-too")])
+    if by == "run_id":
+        assert names["run_id"].encode() not in bytes_of(tmp_path)
+    else:
+        assert MARK.encode() not in bytes_of(tmp_path)
+
+
+async def test_a_prune_sweeps_up_what_a_store_deleted(tmp_path: Path) -> None:
+    """
+    Texts of events that were deleted are gone after the next prune, whatever it erases, and
+    a thread's numbers go on even after its session was erased.
+    """
+    path = tmp_path / "runs.db"
+    own = {"thread_id": "t", "run_id": "r", "event_type": "ai_message", "category": "message"}
+    async with RunEventStore.from_url(path) as events:
+        await events.put(**own, content=f"{MARK} " * 100)
+        await events.delete_by_thread("t")
+    pruned(path, before_ns=0)
+    assert rows(path, "SELECT count(*) FROM messages") == [(0,)]
+    async with RunEventStore.from_url(path) as events:
+        assert (await events.put(**own, content="b"))["seq"] == 2
+    erased(path, session_id="t")
+    async with RunEventStore.from_url(path) as events:
+        assert (await events.put(**own, content="c"))["seq"] == 3
+
+
+def test_a_size_is_reached_without_any_run_too(tmp_path: Path) -> None:
+    """
+    Spans and logs that belong to no run go by size as well, and a dry run counts them all.
+    """
+    path = tmp_path / "runs.db"
+    plain = [span(t, 1, name="plain", attributes={"x": f"{t} " * 150}) for t in range(1, 801)]
+    store(path, [plain])
+    assert pruned(path, before_ns=NOON + DAY_NS, dry_run=True).spans == 800
+    limit = path.stat().st_size // 2
+    pruned(path, max_bytes=limit, now_ns=NOON + DAY_NS)
+    assert path.stat().st_size <= limit
+
+
+def test_logs_without_a_span_go_with_whom_they_name(tmp_path: Path) -> None:
+    """
+    A log record of no span goes with the user or session in its attributes.
+    """
+    path = tmp_path / "runs.db"
+    log = next(one for one in marked(9, MARK) if isinstance(one, LogRecord))
+    alone: dict[str, Any] = {"trace_id": "", "span_id": "", "resource": RESOURCE, "scope": SCOPE}
+    ada = dataclasses.replace(log, **alone, attributes={"user.id": "ada"})
+    bob = dataclasses.replace(log, **alone, attributes={"user.id": "bob"}, body="stays")
+    store(path, [[ada, bob, span(1, 1, **agent("a", **{"user.id": "ada"}))]])
+    assert erased(path, user_id="ada").logs == 1
+    assert rows(path, "SELECT body FROM logs") == [('"stays"',)]

@@ -58,7 +58,9 @@ class Address:
         if self.path is not None:
             return str(self.path)
         if self.url is not None:
-            return self.url.render_as_string(hide_password=True)
+            secrets = [name for name in self.url.query if "pass" in name.lower()]
+            hidden = self.url.update_query_pairs([(name, "***") for name in secrets])
+            return hidden.render_as_string(hide_password=True)
         return f"memory://{self.memory}"
 
 

@@ -23,7 +23,6 @@ from sqlalchemy import (
 )
 
 from otel_bridge_storage.columns import metadata
-from otel_bridge_storage.event_tables import event_threads, run_events
 from otel_bridge_storage.findings import REBUILD, SAVE
 from otel_bridge_storage.migrations import COUNTERS
 from otel_bridge_storage.run_totals import TOKENS
@@ -90,17 +89,6 @@ def rules() -> Iterator[Rule]:
     yield _is_derived(llm_calls, "llm")
     yield _is_derived(tool_calls, "tool")
     yield from _of_runs()
-    yield _rule(
-        run_events,
-        "events have numbers that their thread has not given out",
-        _without(
-            run_events,
-            event_threads,
-            event_threads.c.thread_id == run_events.c.thread_id,
-            event_threads.c.last_seq >= run_events.c.seq,
-        ),
-        SAVE,
-    )
 
 
 def _counters() -> Iterator[Rule]:

@@ -1,16 +1,16 @@
 """
 The tables that give the events of a thread their own numbers; what the events say is in
-the run log.
+the run log. Numbers outlive what is erased, and so are kept without a thread's name.
 """
 
-from sqlalchemy import Column, ForeignKey, Table
+from sqlalchemy import Column, ForeignKey, LargeBinary, Table
 
 from otel_bridge_storage.columns import Whole, Words, index, metadata
 
 event_threads = Table(
     "event_threads",
     metadata,
-    Column("thread_id", Words, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True, comment="BLAKE2b-128 of the thread's id"),
     Column("last_seq", Whole, nullable=False, comment="the last number given out"),
 )
 

@@ -2,7 +2,9 @@
 Whether a database is whole: its file, its counters, and what its tables say of each other.
 """
 
+import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +14,14 @@ from sqlalchemy.exc import DBAPIError
 from otel_bridge_storage.addresses import Address, Kind, address_of
 from otel_bridge_storage.columns import metadata
 from otel_bridge_storage.consistency import Rule, rules
-from otel_bridge_storage.errors import DatabaseError, NotADatabaseError
+from otel_bridge_storage.errors import DatabaseError
+from otel_bridge_storage.event_tables import event_threads, run_events
 from otel_bridge_storage.findings import REBUILD, RESTORE, SAVE, Finding
 from otel_bridge_storage.salvage import SalvagedRows
 from otel_bridge_storage.schema import SCHEMA_VERSION, llm_calls, logs, run_log, runs, spans
-from otel_bridge_storage.sqlite_files import check_file
+from otel_bridge_storage.sqlite_files import check_file, is_something_else, reader_uri
 from otel_bridge_storage.stored_texts import check_texts
+from otel_bridge_storage.thread_numbers import check_thread_numbers
 from otel_bridge_storage.tolerant_reading import is_unreadable, tolerant_reading
 
 _MOST_MESSAGES = 100
@@ -76,16 +80,18 @@ def _look(address: Address) -> Iterator[Finding]:
         for rule in rules():
             if there.issuperset(rule.tables):
                 yield from _apply(rows, rule)
+        if there.issuperset((run_events.name, event_threads.name)):
+            yield from check_thread_numbers(rows)
         yield from check_texts(rows, there)
 
 
 def _has_no_header(path: Path) -> bool:
-    try:
-        check_file(path)
-    except NotADatabaseError:
-        if path.is_dir():
-            raise
-        return True
+    check_file(path)
+    with closing(sqlite3.connect(reader_uri(path), uri=True)) as connection:
+        try:
+            connection.execute("PRAGMA schema_version").fetchone()
+        except sqlite3.DatabaseError as error:
+            return is_something_else(error)
     return False
 
 

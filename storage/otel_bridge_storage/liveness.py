@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Connection, insert, update
 
@@ -87,7 +88,7 @@ class Presence:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._shown_ns: int | None = None
-        self._committed_ns: int | None = None
+        self._entered = False
 
     def show(self, connection: Connection) -> str:
         """
@@ -97,11 +98,11 @@ class Presence:
             The writer's id.
         """
         now_ns = time.time_ns()
-        if self._shown_ns is None:
-            self._writer.enter(connection, now_ns)
-            self._shown_ns = now_ns
-        elif now_ns - self._shown_ns > _RENEW_NS or now_ns < self._shown_ns:
-            self._writer.renew(connection, now_ns)
+        shown_ns = self._shown_ns
+        if shown_ns is None or now_ns - shown_ns > _RENEW_NS or now_ns < shown_ns:
+            # Whether an earlier transaction was committed is not always known.
+            if not self._writer.renew(connection, now_ns):
+                self._writer.enter(connection, now_ns)
             self._shown_ns = now_ns
         return self._writer.writer_id
 
@@ -109,20 +110,20 @@ class Presence:
         """
         Say in the row that the writer ended in good order.
         """
-        if self._shown_ns is not None:
+        if self._entered:
             self._writer.leave(connection, time.time_ns())
 
     def committed(self) -> None:
         """
         Take note that the last transaction is durable.
         """
-        self._committed_ns = self._shown_ns
+        self._entered = True
 
     def rolled_back(self) -> None:
         """
         Take it that the last transaction never was.
         """
-        self._shown_ns = self._committed_ns
+        self._shown_ns = None
 
 
 # The writers of open runs, and what tells whether they are gone.
@@ -188,4 +189,15 @@ def process_exists(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return not _has_ended(pid)
+
+
+def _has_ended(pid: int) -> bool:
+    """
+    Whether a process has ended and its parent has not yet asked how, where that is told.
+    """
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
+    except OSError:
+        return False
+    return told.rpartition(")")[2].split()[:1] == ["Z"]

@@ -18,6 +18,8 @@ from otel_bridge_storage.schema import SCHEMA_VERSION
 from otel_bridge_storage.sqlite_files import (
     check_file,
     identity_of,
+    is_damage,
+    read_error,
     reader_uri,
     schema_version,
     table_names,
@@ -80,11 +82,13 @@ class SqliteDatabase(Database):
             try:
                 own.execute("VACUUM")
                 _empty_log(own)
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
+                if is_damage(error):
+                    raise read_error(self._own_path, error) from error
                 raise DatabaseUnavailableError(
                     f"what was deleted may still be in {self._own_path} and its -wal file, "
-                    f"since they are in use ({error}): try again when nobody else reads or "
-                    "writes them"
+                    f"which could not be written anew ({error}): try again when nobody else "
+                    "uses them and the disk has room for a copy"
                 ) from error
 
     def _version(self, connection: Connection) -> int | None:

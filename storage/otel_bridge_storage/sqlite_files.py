@@ -16,7 +16,6 @@ from otel_bridge_storage.errors import (
 from otel_bridge_storage.versions import check_version
 
 READ_TIMEOUT_S = 10.0
-_HEADER = b"SQLite format 3\x00"
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -36,9 +35,12 @@ def open_reader(target: str | Path | Address) -> sqlite3.Connection:
     check_file(path)
     if path.exists() and path.stat().st_size == 0:
         raise NotADatabaseError(f"{path} is empty: nothing has been recorded into it")
-    connection = sqlite3.connect(
-        reader_uri(path), uri=True, timeout=READ_TIMEOUT_S, check_same_thread=False
-    )
+    try:
+        connection = sqlite3.connect(
+            reader_uri(path), uri=True, timeout=READ_TIMEOUT_S, check_same_thread=False
+        )
+    except sqlite3.Error as error:
+        raise read_error(path, error) from error
     try:
         connection.execute("PRAGMA query_only = ON")
         check_version(path, schema_version(connection, path))
@@ -76,11 +78,14 @@ def identity_of(path: Path) -> tuple[int, int] | None:
 
 def check_file(path: Path) -> None:
     """
-    Refuse a path where no SQLite database is.
+    Refuse a path where no file is.
+
+    What is in a file only SQLite may look at: when a program closes a file that it has
+    also open as a database, the system drops the locks of that database.
 
     Raises:
         DatabaseNotFoundError: There is no such file.
-        NotADatabaseError: The file is something else.
+        NotADatabaseError: It is a folder.
     """
     if not path.exists():
         raise DatabaseNotFoundError(
@@ -89,10 +94,6 @@ def check_file(path: Path) -> None:
         )
     if path.is_dir():
         raise NotADatabaseError(f"{path} is a folder: name the database file in it")
-    with path.open("rb") as file:
-        head = file.read(len(_HEADER))
-    if head and head != _HEADER:
-        raise NotADatabaseError(f"{path} is not a SQLite database: name another file")
 
 
 def schema_version(connection: sqlite3.Connection, path: Path) -> int:
@@ -120,12 +121,17 @@ def table_names(connection: sqlite3.Connection, path: Path) -> set[str]:
     List the tables of a file.
 
     Raises:
+        NotADatabaseError: The file is something else.
         DatabaseDamagedError: The file is damaged.
     """
     try:
         rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         return {name for (name,) in rows}
     except sqlite3.DatabaseError as error:
+        if is_something_else(error):
+            raise NotADatabaseError(
+                f"{path} is not a SQLite database: name another file"
+            ) from error
         raise read_error(path, error) from error
 
 
@@ -139,6 +145,14 @@ def read_error(database: object, error: BaseException) -> DatabaseError:
             f"what is left, and `otel-bridge export --db {database}` to save it"
         )
     return DatabaseError(f"cannot read {database}: {error}")
+
+
+def is_something_else(error: BaseException) -> bool:
+    """
+    Whether an error of the driver says that a file does not begin as a database does.
+    """
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF == sqlite3.SQLITE_NOTADB
 
 
 def is_damage(error: BaseException) -> bool:

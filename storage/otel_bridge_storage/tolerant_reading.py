@@ -18,6 +18,7 @@ from otel_bridge_storage.schema import SCHEMA_VERSION
 from otel_bridge_storage.sqlite_files import (
     READ_TIMEOUT_S,
     check_file,
+    is_something_else,
     read_error,
     reader_uri,
 )
@@ -48,7 +49,10 @@ def tolerant_reading(target: str | Path | Address) -> Iterator[Connection]:
                 _check_version(address, connection)
             yield connection
     except DBAPIError as error:
-        raise read_error(address, error.orig or error) from error
+        reason = error.orig or error
+        if is_something_else(reason):
+            raise NotADatabaseError(f"{address} is not a SQLite database") from error
+        raise read_error(address, reason) from error
     finally:
         engine.dispose()
 

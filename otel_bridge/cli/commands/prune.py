@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import typer
+from otel_bridge_storage.addresses import address_of
 from otel_bridge_storage.erasure import HOLD_TAG, Erased
 
 from otel_bridge import maintenance
@@ -50,7 +51,7 @@ def prune(
             hold_tags=tags,
             dry_run=dry_run,
         )
-    write_line(f"{db}: {'would erase' if dry_run else 'erased'} {_said(erased)}")
+    write_line(f"{address_of(db)}: {'would erase' if dry_run else 'erased'} {_said(erased)}")
     if erased.held_runs:
         note(
             f"{counted(erased.held_runs, 'run')} on legal hold, or of the family of one, "

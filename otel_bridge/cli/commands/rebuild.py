@@ -2,6 +2,8 @@
 `otel-bridge rebuild`: make derived rows anew.
 """
 
+from otel_bridge_storage.addresses import address_of
+
 from otel_bridge import maintenance
 from otel_bridge.cli.output import write_line
 from otel_bridge.cli.progress import progress
@@ -21,7 +23,7 @@ def rebuild(*, db: str) -> int:
 
         rebuilt = maintenance.rebuild(db, progress=tell)
     write_line(
-        f"{db}: {rebuilt.runs:,} runs made anew from {rebuilt.spans:,} spans "
+        f"{address_of(db)}: {rebuilt.runs:,} runs made anew from {rebuilt.spans:,} spans "
         f"of {rebuilt.traces:,} traces"
     )
     return 0

@@ -27,6 +27,7 @@ _COLUMNS = (
 )
 _BY_ID = Lookup(_COLUMNS, runs.c.run_id)
 _BY_PARENT = Lookup(_COLUMNS, runs.c.parent_run_id)
+_SESSIONS = Lookup(select(runs.c.session_id).where(KEYS).distinct(), runs.c.run_id)
 _MANY = 500
 
 
@@ -77,6 +78,14 @@ def held(connection: Connection, run_ids: Collection[str], hold_tags: Sequence[s
         )
         found.update(connection.execute(query).scalars())
     return found
+
+
+def sessions_of(connection: Connection, run_ids: Collection[str]) -> set[str]:
+    """
+    Give the sessions that some runs are in.
+    """
+    rows = _SESSIONS.rows(connection, sorted(run_ids))
+    return {row.session_id for row in rows if row.session_id}
 
 
 def _family(rows: Sequence[Any]) -> Family:

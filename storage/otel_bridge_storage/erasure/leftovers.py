@@ -107,14 +107,14 @@ def _in_json(text: str) -> Iterable[int]:
 def _texts(connection: Connection, table: Table, names: Sequence[str], like: str) -> Iterable[str]:
     columns = [table.c[name] for name in names]
     query = select(*columns).where(or_(*(column.like(like) for column in columns)))
-    for part in connection.execution_options(yield_per=_AT_ONCE).execute(query).partitions():
+    for part in connection.execute(query.execution_options(yield_per=_AT_ONCE)).partitions():
         for row in part:
             yield from (text for text in row if text)
 
 
 def _ids(connection: Connection, column: Column[int], *where: object) -> Iterable[int]:
     query = select(column).where(*where)  # type: ignore[arg-type]
-    for part in connection.execution_options(yield_per=_AT_ONCE).execute(query).partitions():
+    for part in connection.execute(query.execution_options(yield_per=_AT_ONCE)).partitions():
         yield from (row[0] for row in part)
 
 

@@ -4,21 +4,21 @@ Erasing on request: a run, a session, or all of a user or a tenant.
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, delete, select
+from sqlalchemy import Connection, select
 
 from otel_bridge_storage.database import Database
-from otel_bridge_storage.erasure.deletion import delete_spans
+from otel_bridge_storage.erasure.deletion import delete_logs, delete_spans
 from otel_bridge_storage.erasure.erased import Erased
-from otel_bridge_storage.erasure.families import below, families_of, held
+from otel_bridge_storage.erasure.families import below, families_of, held, sessions_of
 from otel_bridge_storage.erasure.leftovers import sweep
 from otel_bridge_storage.erasure.spans_of import remains, spans_of_runs
+from otel_bridge_storage.erasure.stray_logs import stray_logs_of
+from otel_bridge_storage.erasure.threads import delete_thread_runs, delete_threads
 from otel_bridge_storage.errors import QueryError
-from otel_bridge_storage.event_tables import event_threads
 from otel_bridge_storage.fitting import fitting
 from otel_bridge_storage.interning import KnownRows
 from otel_bridge_storage.readings import Pricer, Reader
-from otel_bridge_storage.schema import runs, sessions, spans
-from otel_bridge_storage.thread_tables import thread_runs, threads
+from otel_bridge_storage.schema import runs, spans
 from otel_bridge_storage.unit import Unit
 
 HOLD_TAG = "legal-hold"
@@ -58,7 +58,6 @@ def erase(
     if len(given) != 1:
         raise QueryError("name one thing to erase: a run, a session, a user or a tenant")
     (name, value), *_ = given.items()
-    value = fitting(value)
     with database.transaction() as connection:
         unit = Unit.begin(connection, KnownRows(), reader=reader, pricer=pricer, writer_id=None)
         erased = _erase(unit, name, value, hold_tags)
@@ -69,20 +68,22 @@ def erase(
     return erased
 
 
-def _erase(unit: Unit, name: str, value: str, hold_tags: Sequence[str]) -> Erased:
-    connection = unit.connection
+def _erase(unit: Unit, name: str, given: str, hold_tags: Sequence[str]) -> Erased:
+    connection, value = unit.connection, fitting(given)
     asked = set(connection.execute(select(runs.c.run_id).where(runs.c[name] == value)).scalars())
     asked = below(connection, asked)
-    kept = kept_by_hold(connection, asked, hold_tags)
-    session_ids = _sessions_of(connection, name, value, asked)
-    doomed = spans_of_runs(unit, asked - kept)
-    if name in ("session_id", "user_id"):
-        doomed |= _other_spans(connection, spans.c[name] == value, kept)
-        doomed |= remains(unit, doomed)
+    named = _named_spans(connection, name, value)
+    kept = kept_by_hold(connection, asked | set(named.values()), hold_tags)
+    going = asked - kept
+    session_ids = sessions_of(connection, going)
+    doomed = spans_of_runs(unit, going)
+    doomed |= {span for span, home in named.items() if home not in kept}
+    doomed |= remains(unit, doomed)
     erased = delete_spans(unit, doomed)
-    _delete_threads(connection, session_ids)
-    connection.execute(delete(thread_runs).where(thread_runs.c.run_id.in_(asked - kept)))
-    return erased + Erased(held_runs=len(asked & kept))
+    erased += delete_logs(unit, stray_logs_of(connection, name, given))
+    delete_thread_runs(connection, going | ({value} if name == "run_id" and not kept else set()))
+    delete_threads(connection, session_ids | ({value} if name == "session_id" else set()))
+    return erased + Erased(held_runs=len((asked | set(named.values())) & kept))
 
 
 def kept_by_hold(connection: Connection, run_ids: set[str], hold_tags: Sequence[str]) -> set[str]:
@@ -96,34 +97,13 @@ def kept_by_hold(connection: Connection, run_ids: set[str], hold_tags: Sequence[
     return {run for family in families if family.run_ids & marked for run in family.run_ids}
 
 
-def _other_spans(
-    connection: Connection, condition: ColumnElement[bool], kept: set[str]
-) -> set[int]:
+def _named_spans(connection: Connection, name: str, value: str) -> dict[int, str]:
+    """
+    Give the spans that are of a session or a user, each with the run that it belongs to.
+    """
+    if name not in ("session_id", "user_id"):
+        return {}
     rows = connection.execute(
-        select(spans.c.id, spans.c.run_id, spans.c.trace_id).where(condition)
+        select(spans.c.id, spans.c.run_id, spans.c.trace_id).where(spans.c[name] == value)
     )
-    return {row.id for row in rows if (row.run_id or row.trace_id) not in kept}
-
-
-def _sessions_of(connection: Connection, name: str, value: str, asked: set[str]) -> set[str]:
-    """
-    Give the sessions that end with the request: the one that is named, and those of the
-    runs that go.
-    """
-    if name == "session_id":
-        return {value}
-    if name == "run_id":
-        return set()
-    query = select(runs.c.run_id, runs.c.session_id).where(runs.c[name] == value)
-    return {row.session_id for row in connection.execute(query) if row.session_id}
-
-
-def _delete_threads(connection: Connection, session_ids: set[str]) -> None:
-    """
-    Delete what is kept of threads of which no run is left.
-    """
-    for session_id in sorted(session_ids):
-        still = select(sessions.c.session_id).where(sessions.c.session_id == session_id)
-        if connection.execute(still).first() is None:
-            for table in (threads, event_threads):
-                connection.execute(delete(table).where(table.c.thread_id == session_id))
+    return {row.id: row.run_id or row.trace_id for row in rows}

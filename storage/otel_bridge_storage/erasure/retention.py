@@ -12,20 +12,24 @@ from sqlalchemy import Connection, and_, func, or_, select, tuple_
 from otel_bridge_storage.database import Database
 from otel_bridge_storage.erasure.deletion import delete_logs, delete_spans, foresee
 from otel_bridge_storage.erasure.erased import Erased
-from otel_bridge_storage.erasure.families import Family, families_of, held
+from otel_bridge_storage.erasure.families import Family, families_of, held, sessions_of
 from otel_bridge_storage.erasure.leftovers import sweep
 from otel_bridge_storage.erasure.requests import HOLD_TAG
 from otel_bridge_storage.erasure.spans_of import spans_of_runs
+from otel_bridge_storage.erasure.stray_logs import old_logs
+from otel_bridge_storage.erasure.threads import delete_thread_runs, delete_threads
 from otel_bridge_storage.errors import QueryError
 from otel_bridge_storage.interning import KnownRows
 from otel_bridge_storage.liveness import SILENCE_S
 from otel_bridge_storage.readings import Pricer, Reader
-from otel_bridge_storage.schema import logs, runs, spans
+from otel_bridge_storage.schema import runs, spans
+from otel_bridge_storage.statements import KEYS, Lookup
 from otel_bridge_storage.unit import Unit
 
 _FAMILIES_AT_ONCE = 200
 _TRACES_AT_ONCE = 500
 _LOGS_AT_ONCE = 5000
+_IN_TRACES = Lookup(select(spans.c.id).where(KEYS), spans.c.trace_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,11 +128,7 @@ class _Pruning:
         """
         for _ in self._families(policy, _FAMILIES_AT_ONCE):
             pass
-        while self._step(lambda unit: _old_traces(unit, policy.before_ns)):
-            if self._dry_run:
-                break
-        while self._old_logs(policy.before_ns) and not self._dry_run:
-            pass
+        self._spans_and_logs(policy.before_ns)
 
     def by_size(self, policy: Policy, max_bytes: int) -> None:
         """
@@ -138,7 +138,9 @@ class _Pruning:
             with self._database.transaction() as connection:
                 there = connection.execute(select(func.count()).select_from(runs)).scalar_one()
             share = math.ceil(there * (size - max_bytes) / size)
-            if not next(self._families(policy, max(1, min(share, _FAMILIES_AT_ONCE * 5))), 0):
+            at_once = max(1, min(share, _FAMILIES_AT_ONCE * 5))
+            gone = next(self._families(policy, at_once), 0)
+            if not gone and not self._some_spans_or_logs(policy.before_ns):
                 return
             self._sweep()
 
@@ -146,10 +148,11 @@ class _Pruning:
         """
         Sweep away what is left over, and the traces of it in the file.
         """
-        if self._dry_run or self.erased == Erased():
+        if self._dry_run:
             return
+        # What others deleted, or an earlier prune that did not come to its end, goes too.
         self._sweep()
-        if compact:
+        if compact and self.erased != Erased():
             self._database.compact()
 
     def _size(self) -> int:
@@ -178,37 +181,39 @@ class _Pruning:
                     if policy.may_go(connection, family)
                     for run_id in family.run_ids
                 }
-                self._delete(self._unit(connection), going)
+                self._delete(self._unit(connection), going, policy.before_ns)
             if going:
                 yield len(going)
 
-    def _delete(self, unit: Unit, going: set[str]) -> None:
+    def _delete(self, unit: Unit, going: set[str], before_ns: int) -> None:
         doomed = spans_of_runs(unit, going)
         if self._dry_run:
             self._add(Erased(runs=len(going)) + foresee(unit, doomed))
             return
+        session_ids = sessions_of(unit.connection, going)
         self._add(delete_spans(unit, doomed))
         unit.numbers.save()
+        delete_thread_runs(unit.connection, going)
+        delete_threads(unit.connection, session_ids, before_ns=before_ns)
 
-    def _step(self, find: Callable[[Unit], set[int]]) -> bool:
+    def _spans_and_logs(self, before_ns: int) -> None:
+        """
+        Erase traces and logs that belong to no run.
+        """
+        while self._some_spans_or_logs(before_ns) and not self._dry_run:
+            pass
+
+    def _some_spans_or_logs(self, before_ns: int) -> bool:
         with self._database.transaction() as connection:
             unit = self._unit(connection)
-            doomed = find(unit)
+            doomed = _old_traces(unit, before_ns, None if self._dry_run else _TRACES_AT_ONCE)
+            strays = old_logs(connection, before_ns, None if self._dry_run else _LOGS_AT_ONCE)
             if self._dry_run:
-                self._add(foresee(unit, doomed))
+                self._add(foresee(unit, doomed) + Erased(logs=len(strays)))
             else:
-                self._add(delete_spans(unit, doomed))
+                self._add(delete_spans(unit, doomed) + delete_logs(unit, strays))
                 unit.numbers.save()
-        return bool(doomed)
-
-    def _old_logs(self, before_ns: int) -> bool:
-        with self._database.transaction() as connection:
-            ids = _stray_logs(connection, before_ns)
-            if self._dry_run:
-                self._add(Erased(logs=len(ids)))
-            else:
-                self._add(delete_logs(self._unit(connection), ids))
-        return bool(ids)
+        return bool(doomed or strays)
 
     def _unit(self, connection: Connection) -> Unit:
         return Unit.begin(
@@ -232,7 +237,8 @@ def _roots(
         select(runs.c.started_ns, runs.c.run_id)
         .outerjoin(above, above.c.run_id == runs.c.parent_run_id)
         .where(
-            above.c.run_id.is_(None),
+            # Those that are said to be above each other are all at the top.
+            or_(above.c.run_id.is_(None), runs.c.delegation_level == 0),
             runs.c.updated_ns < before_ns,
             tuple_(runs.c.started_ns, runs.c.run_id) > after,
         )
@@ -242,33 +248,17 @@ def _roots(
     return [(row.started_ns, row.run_id) for row in connection.execute(query)]
 
 
-def _old_traces(unit: Unit, before_ns: int) -> set[int]:
+def _old_traces(unit: Unit, before_ns: int, limit: int | None) -> set[int]:
     """
-    Give the spans of old traces that tell of no agent.
+    Give the spans of old traces that tell of no agent, the oldest first.
     """
     ended = func.max(func.coalesce(spans.c.end_ns, spans.c.start_ns))
     old = (
         select(spans.c.trace_id)
         .group_by(spans.c.trace_id)
         .having(and_(func.count(spans.c.role) == 0, ended < before_ns))
-        .limit(_TRACES_AT_ONCE)
+        .order_by(ended, spans.c.trace_id)
+        .limit(limit)
     )
-    query = select(spans.c.id).where(spans.c.trace_id.in_(old))
-    return set(unit.connection.execute(query).scalars())
-
-
-def _stray_logs(connection: Connection, before_ns: int) -> set[int]:
-    """
-    Give old logs of spans that are not there.
-    """
-    there = (
-        select(spans.c.id)
-        .where(spans.c.trace_id == logs.c.trace_id, spans.c.span_id == logs.c.span_id)
-        .exists()
-    )
-    told = or_(
-        and_(logs.c.time_ns > 0, logs.c.time_ns < before_ns),
-        and_(logs.c.time_ns == 0, logs.c.observed_ns < before_ns),
-    )
-    query = select(logs.c.id).where(told, ~there).limit(_LOGS_AT_ONCE)
-    return set(connection.execute(query).scalars())
+    traces = unit.connection.execute(old).scalars().all()
+    return {row.id for row in unit.select(_IN_TRACES, traces)}

@@ -12,6 +12,7 @@ from otel_bridge_storage.batches import Batch
 from otel_bridge_storage.event_tables import event_threads, run_events
 from otel_bridge_storage.fitting import fitting
 from otel_bridge_storage.ingest import apply_batch
+from otel_bridge_storage.interning import text_hash
 from otel_bridge_storage.run_events.carriers import carrier, carrier_key, ended
 from otel_bridge_storage.run_events.event import NewEvent
 from otel_bridge_storage.run_events.facts import fact_of, nanoseconds_of
@@ -21,11 +22,11 @@ from otel_bridge_storage.span_rows import FIND_BY_KEY, Key, load_by_id
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.unit import Unit
 
-_LAST = Lookup(select(event_threads).where(KEYS), event_threads.c.thread_id)
+_LAST = Lookup(select(event_threads).where(KEYS), event_threads.c.digest)
 _FIRST = Rows(insert(event_threads))
 _NEXT = Rows(
     update(event_threads)
-    .where(event_threads.c.thread_id == bindparam("thread"))
+    .where(event_threads.c.digest == bindparam("thread"))
     .values(last_seq=bindparam("last"))
 )
 _ENTRIES = Lookup(
@@ -75,11 +76,12 @@ def _numbers(connection: Connection, events: Sequence[NewEvent]) -> list[int]:
     """
     Give each event the next number of its thread.
     """
-    wanted = Counter(fitting(event.thread_id) for event in events)
-    last = {row.thread_id: row.last_seq for row in _LAST.rows(connection, sorted(wanted))}
+    threads = [text_hash(fitting(event.thread_id)) for event in events]
+    wanted = Counter(threads)
+    last = {row.digest: row.last_seq for row in _LAST.rows(connection, sorted(wanted))}
     counting = {thread: _counting(last.get(thread, 0)) for thread in wanted}
-    numbers = [next(counting[fitting(event.thread_id)]) for event in events]
-    new = [{"thread_id": t, "last_seq": n} for t, n in wanted.items() if t not in last]
+    numbers = [next(counting[thread]) for thread in threads]
+    new = [{"digest": t, "last_seq": n} for t, n in wanted.items() if t not in last]
     _FIRST.write(connection, new)
     old = [{"thread": t, "last": last[t] + n} for t, n in wanted.items() if t in last]
     _NEXT.write(connection, old)

@@ -16,9 +16,9 @@ from otel_bridge_storage.committer import Committer
 from otel_bridge_storage.database import Database
 from otel_bridge_storage.erasure.deletion import delete_spans
 from otel_bridge_storage.event_tables import run_events
+from otel_bridge_storage.forkable_reader import ForkableReader
 from otel_bridge_storage.interning import KnownRows
 from otel_bridge_storage.opening import open_database
-from otel_bridge_storage.read_engine import ReadEngine
 from otel_bridge_storage.readings import Pricer, Reader
 from otel_bridge_storage.run_events import appending_rows, reading_rows
 from otel_bridge_storage.run_events.checked_store import CheckedRunEventStore
@@ -54,7 +54,6 @@ class DatabaseRunEventStore(CheckedRunEventStore):
         self._pricer = pricer
         self._lock = Lock()
         self._writing: _Writing | None = None
-        self._engine = ReadEngine.open(address)
 
     async def _append(self, events: list[NewEvent]) -> list[Record]:
         return await self._write(lambda unit: appending_rows.append(unit, events))
@@ -82,12 +81,12 @@ class DatabaseRunEventStore(CheckedRunEventStore):
 
     async def _close(self) -> None:
         if self._writing is not None:
+            await self._writing.reader.close()
             await asyncio.to_thread(self._writing.close)
-        await self._engine.close()
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
-        await self._opened()
-        return await self._engine.read(work)
+        writing = await self._opened()
+        return await writing.reader.read(work)
 
     async def _write(self, work: Callable[[Unit], T]) -> T:
         writing = await self._opened()
@@ -125,12 +124,15 @@ class _Writing:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.committer = Committer(database, name="otel-bridge-events")
+        self.reader = ForkableReader(database)
         self.attendance = Attendance(self.committer)
 
     def close(self) -> None:
-        self.attendance.leave()
-        self.committer.close()
-        self._database.close()
+        try:
+            self.attendance.leave()
+        finally:
+            self.committer.close()
+            self._database.close()
 
 
 def _delete(unit: Unit, thread_id: str, run_id: str | None) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,9 +19,9 @@ from otel_bridge_storage.addresses import Address, address_of
 from otel_bridge_storage.committer import Committer
 from otel_bridge_storage.database import Database
 from otel_bridge_storage.errors import DatabaseError
+from otel_bridge_storage.forkable_reader import ForkableReader
 from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.threads import expiry
-from otel_bridge_storage.threads.reader import Reader
 from otel_bridge_storage.threads.run_writes import TICK_NS
 
 T = TypeVar("T")
@@ -100,7 +101,9 @@ class SweptStore:
         # A clock may go back, and must not put the next sweep off for long.
         if self._swept_ns is None or abs(now_ns - self._swept_ns) >= _SWEEP_EVERY_NS:
             self._swept_ns = now_ns
-            committer.post(partial(self._sweep_some, now_ns=now_ns))
+            # Somebody may have closed the store meanwhile.
+            with suppress(DatabaseError):
+                committer.post(partial(self._sweep_some, now_ns=now_ns))
 
     def _sweep_some(self, connection: Connection, now_ns: int) -> None:
         _, more = expiry.sweep(connection, now_ns)
@@ -119,7 +122,7 @@ class SweptStore:
                 raise DatabaseError(f"the store of {self._address} is closed: open another")
             if self._open is None:
                 database = self._given or open_database(self._address)
-                self._open = _Open(database, Committer(database), Reader(database))
+                self._open = _Open(database, Committer(database), ForkableReader(database))
             return self._open
 
     async def __aenter__(self) -> Self:
@@ -139,4 +142,4 @@ class SweptStore:
 class _Open:
     database: Database
     committer: Committer
-    reader: Reader
+    reader: ForkableReader

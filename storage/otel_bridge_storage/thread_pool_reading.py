@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
@@ -34,15 +34,15 @@ def reading_engine(address: Address) -> Engine:
     if address.path is not None:
         return _file_engine(address.path)
     name = address.memory or ""
-    return _engine(str(address), lambda: _connect(memory_uri(name)))
+    return _engine(str(address), lambda _: _connect(memory_uri(name)))
 
 
 def _file_engine(path: Path) -> Engine:
-    engine = _engine(str(path), lambda: _connect(reader_uri(path)))
-
-    @event.listens_for(engine, "connect")
-    def remember(_: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    def connect(entry: ConnectionPoolEntry) -> sqlite3.Connection:
         entry.info[_FILE] = identity_of(path)
+        return _connect(reader_uri(path))
+
+    engine = _engine(str(path), connect)
 
     @event.listens_for(engine, "checkout")
     def renew(_: DBAPIConnection, entry: ConnectionPoolEntry, __: PoolProxiedConnection) -> None:
@@ -60,7 +60,7 @@ def _connect(uri: str) -> sqlite3.Connection:
     return connection
 
 
-def _engine(name: str, connect: Callable[[], sqlite3.Connection]) -> Engine:
+def _engine(name: str, connect: Callable[[ConnectionPoolEntry], sqlite3.Connection]) -> Engine:
     engine = create_engine(
         URL.create("sqlite+pysqlite", database=name),
         poolclass=QueuePool,
@@ -71,8 +71,8 @@ def _engine(name: str, connect: Callable[[], sqlite3.Connection]) -> Engine:
     )
 
     @event.listens_for(engine, "do_connect")
-    def open_it(*_: object) -> sqlite3.Connection:
-        return connect()
+    def open_it(_: Dialect, entry: ConnectionPoolEntry, *__: object) -> sqlite3.Connection:
+        return connect(entry)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

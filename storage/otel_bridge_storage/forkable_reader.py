@@ -15,14 +15,14 @@ from otel_bridge_storage.database import Database
 from otel_bridge_storage.errors import DatabaseError
 from otel_bridge_storage.forking import survive_forks
 from otel_bridge_storage.sqlite_files import read_error
-from otel_bridge_storage.threads.reading import reading_engine
+from otel_bridge_storage.thread_pool_reading import reading_engine
 
 T = TypeVar("T")
 
 _HOLD_S = 2.0
 
 
-class Reader:
+class ForkableReader:
     """
     Reads a database that this process has open for writing.
 
