@@ -237,11 +237,12 @@ def test_what_people_wrote_is_in_no_error(raw: bool, backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("port", ["1", "not-a-port"])
-def test_a_password_is_never_shown(port: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("form", ["me:{}@127.0.0.1:{}/db", "me@127.0.0.1:{1}/db?password={0}"])
+def test_a_password_is_never_shown(port: str, form: str, caplog: pytest.LogCaptureFixture) -> None:
     """
     No message, representation or log has the password of a URL.
     """
-    url = f"postgresql://me:{SECRET}@127.0.0.1:{port}/db"
+    url = "postgresql://" + form.format(SECRET, port)
     with pytest.raises(DatabaseError) as caught:
         open_database(url)
     shown = [str(caught.value), repr(caught.value), caplog.text]

@@ -474,7 +474,8 @@ async def test_a_prune_sweeps_up_what_a_store_deleted(tmp_path: Path) -> None:
     a thread's numbers go on even after its session was erased.
     """
     path = tmp_path / "runs.db"
-    own = {"thread_id": "t", "run_id": "r", "event_type": "ai_message", "category": "message"}
+    own: dict[str, Any] = {"thread_id": "t", "run_id": "r", "event_type": "ai_message"}
+    own["category"] = "message"
     async with RunEventStore.from_url(path) as events:
         await events.put(**own, content=f"{MARK} " * 100)
         await events.delete_by_thread("t")

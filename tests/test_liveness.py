@@ -176,3 +176,20 @@ def test_an_idle_writer_with_an_open_span_says_that_it_lives(tmp_path: Path) -> 
             connection.exec_driver_sql("UPDATE writers SET last_seen_ns = 1")
         recording._upkeep()
         assert rows(path, "SELECT last_seen_ns FROM writers") == [(1,)]
+
+
+def test_a_commit_of_unknown_outcome_costs_nothing_later(tmp_path: Path) -> None:
+    """
+    A writer whose first commit arrived although it was told otherwise goes on writing.
+    """
+    path = tmp_path / "runs.db"
+    with open_database(path) as database:
+        presence = Presence(Writer.here())
+        with database.transaction() as connection:
+            presence.show(connection)
+        presence.rolled_back()
+        for _ in range(2):
+            with database.transaction() as connection:
+                presence.show(connection)
+            presence.committed()
+    assert rows(path, "SELECT count(*) FROM writers") == [(1,)]

@@ -2,9 +2,12 @@
 Run events in a database: they are entries of the run log, and messages are steps.
 """
 
+import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 from otel_bridge_storage.erasure import erase
 from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.rebuild import rebuild
@@ -187,3 +190,36 @@ async def test_a_run_is_as_young_as_its_latest_event(tmp_path: Path) -> None:
     with open_database(path) as database:
         rebuild(database, reader=READER, pricer=PRICER)
     assert rows(path, "SELECT run_id, updated_ns FROM runs") == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks there")
+def test_a_forked_child_goes_on_with_the_store(tmp_path: Path) -> None:
+    """
+    A child puts and reads through the store it inherited, and closes it without ending
+    what the parent has open.
+    """
+    path = tmp_path / "runs.db"
+
+    async def in_child(events: RunEventStore) -> None:
+        await events.put(**event(content="child"))
+        assert len(await events.list_messages("t")) == 2
+        await events.close()
+
+    with asyncio.Runner() as runner:
+        events = RunEventStore.from_url(path)
+        runner.run(events.put(**event(event_type="run.start", run_id="open", category="trace")))
+        runner.run(events.put(**event(content="parent")))
+        runner.run(events.list_messages("t"))
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                asyncio.run(asyncio.wait_for(in_child(events), 20))
+                code = 0
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert runner.run(statuses(path))["open"] == "running"
+        runner.run(events.put(**event(content="parent again")))
+        assert runner.run(events.count_messages("t")) == 3
+        runner.run(events.close())

@@ -2,7 +2,7 @@
 Which database a path or a URL means.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class Address:
     kind: Kind
     path: Path | None = None
     memory: str | None = None
-    url: URL | None = None
+    url: URL | None = field(default=None, repr=False)
 
     @property
     def key(self) -> str:

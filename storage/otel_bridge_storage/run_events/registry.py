@@ -1,7 +1,8 @@
 """
 Which store of run events a URL names.
 
-A package of its own may add one: `@event_stores.register("mine")`.
+A package of its own may add one: `@event_stores.register("mine")`. Databases are added by
+`otel_bridge.event_stores`, which knows what telemetry means.
 """
 
 import re
