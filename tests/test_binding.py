@@ -253,8 +253,8 @@ def test_a_link_ties_traces_together(tmp_path: Path, order: tuple[int, ...]) -> 
     to_tool = LinkRecord(span(1, 2).trace_id, span(1, 2).span_id)
     batches = [
         [span(1, 1, **agent("a", **marks)), span(1, 2, 1, **tool("enqueue"))],
-        [span(2, 1, name="worker", links=(to_tool,)), span(2, 2, 1, **chat("r1", 5))],
-        [span(3, 1, **agent("b", **{"otel_bridge.run.id": "child"}), links=(to_tool,))],
+        [span(2, 3, name="worker", links=(to_tool,)), span(2, 4, 3, **chat("r1", 5))],
+        [span(3, 5, **agent("b", **{"otel_bridge.run.id": "child"}), links=(to_tool,))],
     ]
     store(path, [batches[number] for number in order])
     assert rows(path, "SELECT run_id, outer_call, counted FROM llm_calls") == [("main", None, 1)]
@@ -262,6 +262,25 @@ def test_a_link_ties_traces_together(tmp_path: Path, order: tuple[int, ...]) -> 
     assert rows(
         path, "SELECT run_id, parent_run_id, delegation_level, llm_calls FROM runs ORDER BY 1"
     ) == [("child", "main", 1, 0), ("main", None, 0, 1)]
+
+
+def test_a_link_to_something_later_is_no_parent(tmp_path: Path) -> None:
+    """
+    Links cannot lead in a circle: what started no earlier did not set the work going.
+    """
+    path = tmp_path / "runs.db"
+    first, second = span(1, 1, **agent("a")), span(2, 1, **agent("b"))
+    to_first, to_second = (LinkRecord(one.trace_id, one.span_id) for one in (first, second))
+    store(
+        path,
+        [
+            [
+                dataclasses.replace(first, links=(to_second,)),
+                dataclasses.replace(second, links=(to_first,)),
+            ]
+        ],
+    )
+    assert rows(path, "SELECT parent_run_id, delegation_level FROM runs") == [(None, 0)] * 2
 
 
 def test_several_links_are_no_parent(tmp_path: Path) -> None:

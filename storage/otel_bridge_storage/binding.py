@@ -3,9 +3,9 @@ Binding: which run, call, session and user each span belongs to, whatever came f
 
 A span hands down to its children what it is in: the run (its own where it is one), the
 LLM or tool call around it, the session and the user. A span without a parent that is
-linked to another is bound as if it were a child of that one. When a span arrives whose children
-are already there, what they are in may change, and so on down the tree; a branch in
-which nothing changes is not followed.
+linked to one that started earlier is bound as if it were a child of that one. When a
+span arrives whose children are already there, what they are in may change, and so on
+down the tree; a branch in which nothing changes is not followed.
 """
 
 from collections import defaultdict, deque
@@ -63,6 +63,7 @@ class Node:
     key: Key
     parent_key: Key | None
     role: Role
+    start_ns: int
     linked: bool = False
     own_run_id: str | None = None
     own_session_id: str | None = None
@@ -154,7 +155,7 @@ class Forest:
             node = pending.popleft()
             known = node.stored is not None or node.key in touched
             before = node.handed_down() if known else None
-            parent = self.nodes.get(node.parent_key) if node.parent_key else None
+            parent = self._above(node)
             node.bind(parent.handed_down() if parent else _NOWHERE)
             touched[node.key] = node
             if before != node.handed_down():
@@ -163,6 +164,13 @@ class Forest:
             elif node.stored_role != node.role:
                 moved[node.key] = node
         return list(moved.values())
+
+    def _above(self, node: Node) -> Node | None:
+        above = self.nodes.get(node.parent_key) if node.parent_key else None
+        # Links may lead in a circle, but not back in time.
+        if above is not None and node.linked and above.start_ns >= node.start_ns:
+            return None
+        return above
 
     def _add(self, node: Node) -> None:
         self.nodes[node.key] = node
@@ -201,6 +209,7 @@ def stored_node(row: Row[Any]) -> Node:
         parent_key=parent_key(row.trace_id, row.parent_span_id)
         or parent_key(row.link_trace_id, row.link_span_id),
         role=role,
+        start_ns=row.start_ns,
         linked=row.link_span_id is not None,
         own_run_id=row.run_id if role is Role.RUN else None,
         own_session_id=row.session_id if names & _OWN_SESSION else None,
@@ -220,6 +229,7 @@ def arrived_node(row_id: int, span: SpanRecord, reading: Reading, stored: Node |
         key=span.key,
         parent_key=key_above(span),
         role=reading.role,
+        start_ns=span.start_ns,
         linked=link_key(span) is not None,
         own_run_id=own_run_id(span, reading),
         own_session_id=reading.session_id,

@@ -62,6 +62,7 @@ async def follow(
     try:
         while True:
             watch.reset()
+            same.check_file()
             state = await engine.read(source.state)
             same.check(state)
             full = state.latest != known or state.over
@@ -92,6 +93,18 @@ class _Sameness:
         self._file = None if self._path is None else identity_of(self._path)
         self._sequence = 0
 
+    def check_file(self) -> None:
+        """
+        Look whether the file is the same.
+
+        Raises:
+            DatabaseError: It is another one, or gone.
+        """
+        if self._path is not None:
+            now = identity_of(self._path)
+            if self._file is not None and now != self._file:
+                raise self._error()
+
     def check(self, state: State) -> None:
         """
         Compare with what was there.
@@ -101,10 +114,7 @@ class _Sameness:
             SchemaVersionError: It has another schema now.
         """
         check_version(self._address or "the database", state.version)
-        if self._path is not None:
-            now = identity_of(self._path)
-            if now is None or now != self._file:
-                raise self._error()
+        self.check_file()
         if state.sequence < self._sequence:
             raise self._error()
         self._sequence = state.sequence

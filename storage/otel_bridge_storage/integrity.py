@@ -19,10 +19,10 @@ from otel_bridge_storage.event_tables import event_threads, run_events
 from otel_bridge_storage.findings import REBUILD, RESTORE, SAVE, Finding
 from otel_bridge_storage.salvage import SalvagedRows
 from otel_bridge_storage.schema import SCHEMA_VERSION, llm_calls, logs, run_log, runs, spans
-from otel_bridge_storage.sqlite_files import check_file, is_something_else, reader_uri
+from otel_bridge_storage.sqlite_files import check_file, is_something_else
 from otel_bridge_storage.stored_texts import check_texts
 from otel_bridge_storage.thread_numbers import check_thread_numbers
-from otel_bridge_storage.tolerant_reading import is_unreadable, tolerant_reading
+from otel_bridge_storage.tolerant_reading import is_unreadable, tolerant_reading, untouched_uri
 
 _MOST_MESSAGES = 100
 _COUNTED: Mapping[str, Table] = {
@@ -87,7 +87,7 @@ def _look(address: Address) -> Iterator[Finding]:
 
 def _has_no_header(path: Path) -> bool:
     check_file(path)
-    with closing(sqlite3.connect(reader_uri(path), uri=True)) as connection:
+    with closing(sqlite3.connect(untouched_uri(path), uri=True)) as connection:
         try:
             connection.execute("PRAGMA schema_version").fetchone()
         except sqlite3.DatabaseError as error:

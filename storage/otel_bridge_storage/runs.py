@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 
 from otel_bridge_storage.label_rows import settle_labels
 from otel_bridge_storage.run_rows import (
@@ -38,6 +38,7 @@ _SEGMENTS = Lookup(
         and_(
             _above.c.trace_id == func.coalesce(spans.c.link_trace_id, spans.c.trace_id),
             _above.c.span_id == func.coalesce(spans.c.link_span_id, spans.c.parent_span_id),
+            or_(spans.c.link_span_id.is_(None), _above.c.start_ns < spans.c.start_ns),
         ),
     )
     .where(spans.c.role == "run", KEYS)

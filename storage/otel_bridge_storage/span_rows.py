@@ -75,6 +75,7 @@ PLACE_COLUMNS = (
     spans.c.names,
     spans.c.link_trace_id,
     spans.c.link_span_id,
+    spans.c.start_ns,
 )
 FIND_BY_KEY = Lookup(select(*PLACE_COLUMNS).where(KEYS), spans.c.trace_id, spans.c.span_id)
 

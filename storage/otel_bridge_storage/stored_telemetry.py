@@ -39,6 +39,10 @@ _NO_SCOPE = {
 }
 
 
+# What was derived later than schema 1 is of no use here, and not there in an older file.
+_SPAN_COLUMNS = tuple(c.name for c in spans.columns if not c.name.startswith("link_"))
+
+
 class StoredTelemetry:
     """
     Reads wanted spans and logs, a batch at a time.
@@ -70,7 +74,7 @@ class StoredTelemetry:
         try:
             names = ("span", "fact_key", "kind", "time_ns", "iteration", "data")
             facts.add(self._rows.walk(run_log, *names))
-            for rows in _batches(self._rows.walk(spans)):
+            for rows in _batches(self._rows.walk(spans, *_SPAN_COLUMNS)):
                 live = facts.take([row["id"] for row in rows])
                 kept = [row for row in rows if self._wanted.takes_span(row)]
                 if kept:

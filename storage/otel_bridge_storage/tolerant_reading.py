@@ -86,7 +86,7 @@ def _engine(address: Address) -> Engine:
         check_file(address.path)
         if address.path.stat().st_size == 0:
             raise NotADatabaseError(f"{address} is empty: nothing has been recorded into it")
-        uri = _file_uri(address.path)
+        uri = untouched_uri(address.path)
     return create_engine(
         "sqlite://",
         creator=lambda: _connect(uri),
@@ -95,7 +95,7 @@ def _engine(address: Address) -> Engine:
     )
 
 
-def _file_uri(path: Path) -> str:
+def untouched_uri(path: Path) -> str:
     """
     Give the URI under which nothing of a file or its write-ahead log is changed.
 

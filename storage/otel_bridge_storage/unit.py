@@ -146,6 +146,9 @@ class Unit:
         after = {row["span"]: row["run_id"] for row in rows}
         copies = {row.span for row in rows_before if not row.counted}
         self.surfaced_calls |= {row["span"] for row in rows if row["counted"]} & copies
+        sunk = {row["span"] for row in rows if not row["counted"]} & (before.keys() - copies)
+        # What a run's row says of its model may have been said by a call that is no more.
+        self.fresh_runs.update(before[call] for call in sunk)
         self.call_runs.update(after)
         self.dirty_runs.update(before.values(), after.values())
         for call in before.keys() | after.keys():
