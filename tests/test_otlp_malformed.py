@@ -8,7 +8,7 @@ from typing import Any
 
 import captures
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -154,6 +154,7 @@ def test_an_empty_request_is_valid() -> None:
     assert decode_traces(b"").records == decode_traces_json("{}").records == []
 
 
+@example(b"\xc5\x80\x80\x80\x10\x00\x00\x00\x00")
 @given(st.binary(max_size=60) | st.integers(0, len(CAPTURED)).map(lambda n: CAPTURED[:n]))
 def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
     """

@@ -64,7 +64,11 @@ def parse(kind: type[Any], level: Level, data: bytes) -> tuple[Any, dict[str, Re
     try:
         return kind.FromString(data), broken
     except DecodeError:
+        pass
+    try:
         return _take_apart(kind, level, data, "", broken), broken
+    except DecodeError as error:
+        raise MalformedTelemetryError(f"the bytes are not OTLP protobuf: {error}") from error
 
 
 def groups(broken: dict[str, Rejected]) -> Iterator[Rejected]:
