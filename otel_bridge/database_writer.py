@@ -150,14 +150,8 @@ class DatabaseWriter:
         if not self._connected:
             self._check_permission()
             self._connected = True
-        if self._database.vanished():
-            self._database.make_anew()
+        if self._database.begin_anew_if_vanished():
             self._ingestor = self._make_ingestor(self._database)
-            _log.warning(
-                "otel-bridge: %s was deleted or replaced, and what it held with it; "
-                "recording goes on into a new one",
-                self.address,
-            )
         return self._ingestor
 
     def _make_ingestor(self, database: Database) -> Ingestor:

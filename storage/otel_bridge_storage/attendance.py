@@ -39,9 +39,7 @@ class Attendance:
         if self._writer.pid != os.getpid():
             self._writer = Writer.here()
             self._thread = None
-        now_ns = time.time_ns()
-        if not self._writer.renew(connection, now_ns):
-            self._writer.enter(connection, now_ns)
+        self._writer.show(connection, time.time_ns())
         if self._thread is None:
             self._thread = threading.Thread(
                 target=_beat,

@@ -3,7 +3,6 @@ Writes of many tasks that share transactions, so that they share the wait for th
 """
 
 import asyncio
-import logging
 import threading
 import time
 from collections import deque
@@ -29,8 +28,6 @@ _MOST_IN_ONE = 1000
 _PAUSE_S = 0.01
 _IDLE_S = 10.0
 _HOLD_S = 2.0
-
-_log = logging.getLogger("otel_bridge")
 
 
 class Committer:
@@ -200,13 +197,7 @@ class Committer:
                 return begun
 
     def _commit(self, group: "Sequence[_Piece]", answers: "list[_Answer]") -> None:
-        if self._database.vanished():
-            _log.warning(
-                "otel-bridge: %s was deleted or replaced, and what it held with it; "
-                "writing goes on into a new one",
-                self._database.address,
-            )
-            self._database.make_anew()
+        self._database.begin_anew_if_vanished()
         with self._database.transaction() as connection:
             for piece in group:
                 answers.append(self._try(connection, piece))

@@ -3,6 +3,7 @@ A database that is open for writing, whichever kind it is.
 """
 
 import contextlib
+import logging
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
@@ -23,6 +24,7 @@ from otel_bridge_storage.schema import SCHEMA_VERSION, counters, schema_info
 from otel_bridge_storage.versions import check_version, version_error
 
 BUSY_TIMEOUT_S = 10.0
+_log = logging.getLogger("otel_bridge")
 _VERSION = str(select(schema_info.c.version))
 # PostgreSQL's codes: a server that only reads, as one does while another takes over; and
 # a row that is larger than the server can ever hold.
@@ -100,6 +102,23 @@ class Database(ABC):
         What is written to it after that is nowhere to be found.
         """
         return False
+
+    def begin_anew_if_vanished(self) -> bool:
+        """
+        Go on with another database if this one was deleted or replaced, and tell of it.
+
+        Returns:
+            Whether it is another one now.
+        """
+        if not self.vanished():
+            return False
+        self.make_anew()
+        _log.warning(
+            "otel-bridge: %s was deleted or replaced, and what it held with it; "
+            "recording goes on into a new one",
+            self.address,
+        )
+        return True
 
     def make_anew(self) -> None:
         """

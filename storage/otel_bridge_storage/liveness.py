@@ -64,6 +64,15 @@ class Writer:
         """
         return self._set(connection, last_seen_ns=now_ns)
 
+    def show(self, connection: Connection, now_ns: int) -> None:
+        """
+        Say that the writer lives, whether or not it has a row yet.
+
+        Whether the transaction that wrote it was committed is not always known.
+        """
+        if not self.renew(connection, now_ns):
+            self.enter(connection, now_ns)
+
     def leave(self, connection: Connection, now_ns: int) -> None:
         """
         Say that the writer ended in good order.
@@ -100,9 +109,7 @@ class Presence:
         now_ns = time.time_ns()
         shown_ns = self._shown_ns
         if shown_ns is None or now_ns - shown_ns > _RENEW_NS or now_ns < shown_ns:
-            # Whether an earlier transaction was committed is not always known.
-            if not self._writer.renew(connection, now_ns):
-                self._writer.enter(connection, now_ns)
+            self._writer.show(connection, now_ns)
             self._shown_ns = now_ns
         return self._writer.writer_id
 

@@ -5,13 +5,12 @@ Each transaction replays some whole traces, so that others go on writing and rea
 between, and every reader sees rows that are true.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, select, union
 
 from otel_bridge_storage.database import Database
-from otel_bridge_storage.interning import KnownRows
 from otel_bridge_storage.readings import Pricer, Reader
 from otel_bridge_storage.replay import replay
 from otel_bridge_storage.runs import settle_runs
@@ -56,34 +55,25 @@ def rebuild(
             some = _next_traces(connection, after)
             if not some:
                 break
-            unit = _unit(connection, reader, pricer)
+            unit = Unit.begin(connection, reader=reader, pricer=pricer)
             read += replay(unit, some)
             unit.numbers.save()
-        # Texts and origins that this stored may be rolled back with the next.
         after = some[-1]
         traces += len(some)
         if progress is not None:
             progress(read, total)
     with database.transaction() as connection:
-        unit = _unit(connection, reader, pricer)
+        unit = Unit.begin(connection, reader=reader, pricer=pricer)
         _drop_the_groundless(unit)
         unit.numbers.save()
         left = connection.execute(select(func.count()).select_from(runs)).scalar_one()
     return Rebuilt(traces, read, left)
 
 
-def _unit(connection: Connection, reader: Reader, pricer: Pricer) -> Unit:
-    return Unit.begin(connection, KnownRows(), reader=reader, pricer=pricer, writer_id=None)
-
-
 def _next_traces(connection: Connection, after: str) -> list[str]:
     """
     List the traces that come next, as many as have together not too many spans.
     """
-    return list(_while_few(connection, after))
-
-
-def _while_few(connection: Connection, after: str) -> Iterator[str]:
     query = (
         select(spans.c.trace_id, func.count().label("spans"))
         .where(spans.c.trace_id > after)
@@ -91,12 +81,14 @@ def _while_few(connection: Connection, after: str) -> Iterator[str]:
         .order_by(spans.c.trace_id)
         .limit(_SPANS_AT_ONCE)
     )
+    found: list[str] = []
     taken = 0
     for trace_id, count in connection.execute(query):
-        if taken and taken + count > _SPANS_AT_ONCE:
-            return
         taken += count
-        yield trace_id
+        if found and taken > _SPANS_AT_ONCE:
+            break
+        found.append(trace_id)
+    return found
 
 
 def _drop_the_groundless(unit: Unit) -> None:

@@ -24,7 +24,7 @@ def _runs(table: Table, on: str) -> Lookup:
     return Lookup(select(table.c.run_id).where(KEYS).distinct(), table.c[on])
 
 
-_RUNS_BY_TRACE = (_runs(runs, "trace_id"),)
+_RUNS_BY_TRACE = _runs(runs, "trace_id")
 _RUNS_BY_SPAN = tuple(_runs(table, "span") for table in (llm_calls, tool_calls, steps, run_log))
 
 
@@ -57,8 +57,9 @@ def _read(unit: Unit, rows: Sequence[Any]) -> list[Node]:
     for row in rows:
         record = records[row.id]
         reading = unit.reader.read_span(record)
-        node = arrived_node(row.id, record, reading, stored_node(row))
-        unit.changes[row.id] = Change(record, reading, None, node, stored_node(row))
+        before = stored_node(row)
+        node = arrived_node(row.id, record, reading, before)
+        unit.changes[row.id] = Change(record, reading, None, node, before)
         if reading.call is not None:
             unit.announce(reading.call.input)
             unit.announce(reading.call.output)
@@ -78,8 +79,8 @@ def _mark_stored(unit: Unit, trace_ids: Sequence[str]) -> None:
     unit.dirty_calls.update(row.span for row in unit.select(_LLM_CALLS, ids))
     unit.dirty_tools.update(row.span for row in unit.select(_TOOL_CALLS, ids))
     concerned = {home(change.node) for change in unit.changes.values()}
-    for lookups, keys in ((_RUNS_BY_TRACE, trace_ids), (_RUNS_BY_SPAN, ids)):
-        for lookup in lookups:
-            concerned.update(row.run_id for row in unit.select(lookup, keys) if row.run_id)
+    concerned.update(row.run_id for row in unit.select(_RUNS_BY_TRACE, trace_ids))
+    for lookup in _RUNS_BY_SPAN:
+        concerned.update(row.run_id for row in unit.select(lookup, ids) if row.run_id)
     unit.fresh_runs |= concerned
     unit.reshaped_runs |= concerned

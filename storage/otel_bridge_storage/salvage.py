@@ -9,6 +9,7 @@ import heapq
 import sqlite3
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Select, Table, bindparam, func, select
@@ -30,6 +31,15 @@ _COUNTERS: Mapping[Table, str] = {
     messages: "message",
     run_log: "sequence",
 }
+
+
+def in_batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    """
+    Give rows in lists of so many; the last may be shorter.
+    """
+    rest = iter(rows)
+    while batch := list(islice(rest, size)):
+        yield batch
 
 
 class SalvagedRows:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table
 from otel_bridge_storage.live_facts import LiveFacts, with_facts
 from otel_bridge_storage.readings import FactReading, Reader
 from otel_bridge_storage.records import LogRecord, SpanRecord
-from otel_bridge_storage.salvage import Row, SalvagedRows
+from otel_bridge_storage.salvage import Row, SalvagedRows, in_batches
 from otel_bridge_storage.schema import logs, messages, resources, run_log, scopes, spans
 from otel_bridge_storage.selection import Selection
 from otel_bridge_storage.span_rows import records_of, resource_of, scope_of
@@ -74,7 +74,7 @@ class StoredTelemetry:
         try:
             names = ("span", "fact_key", "kind", "time_ns", "iteration", "data")
             facts.add(self._rows.walk(run_log, *names))
-            for rows in _batches(self._rows.walk(spans, *_SPAN_COLUMNS)):
+            for rows in in_batches(self._rows.walk(spans, *_SPAN_COLUMNS), _BATCH):
                 live = facts.take([row["id"] for row in rows])
                 kept = [row for row in rows if self._wanted.takes_span(row)]
                 if kept:
@@ -88,7 +88,9 @@ class StoredTelemetry:
         """
         Read the log records; of chosen runs or sessions only after their spans.
         """
-        for rows in _batches(row for row in self._rows.walk(logs) if self._takes_log(row)):
+        for rows in in_batches(
+            (row for row in self._rows.walk(logs) if self._takes_log(row)), _BATCH
+        ):
             yield self._records(logs, rows, self._logs_of)
 
     def _takes_log(self, row: Mapping[str, Any]) -> bool:
@@ -215,14 +217,3 @@ def _as_scope(row: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 def _key(trace_id: str, span_id: str) -> bytes:
     return bytes.fromhex(trace_id + span_id)
-
-
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    batch: list[Row] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

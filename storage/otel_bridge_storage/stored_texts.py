@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Table, select
 
 from otel_bridge_storage.findings import REBUILD, SAVE, Finding
-from otel_bridge_storage.salvage import Row, SalvagedRows
+from otel_bridge_storage.salvage import Row, SalvagedRows, in_batches
 from otel_bridge_storage.schema import llm_calls, logs, messages, run_log, spans
 from otel_bridge_storage.statements import KEYS, Lookup
 from otel_bridge_storage.tolerant_reading import is_unreadable
@@ -46,7 +46,7 @@ def _check_holder(
     rows: SalvagedRows, table: Table, names: Sequence[str], remedy: str
 ) -> Iterator[Finding]:
     broken: Counter[str] = Counter()
-    for batch in _batches(rows.walk(table, *names)):
+    for batch in in_batches(rows.walk(table, *names), _BATCH):
         wanted = [_refers_to(row, table, names) for row in batch]
         broken["malformed"] += wanted.count(None)
         ids = {ref for refs in wanted if refs for ref in refs}
@@ -118,14 +118,3 @@ def _existing(rows: SalvagedRows, ids: set[int]) -> set[int]:
             found.update(part if not half else ())
             pending += [part[:half], part[half:]] if half else []
     return found
-
-
-def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    batch: list[Row] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

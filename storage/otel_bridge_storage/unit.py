@@ -96,16 +96,21 @@ class Unit:
     def begin(
         cls,
         connection: Connection,
-        known: KnownRows,
+        known: KnownRows | None = None,
         *,
         reader: Reader,
         pricer: Pricer,
-        writer_id: str | None,
+        writer_id: str | None = None,
     ) -> "Unit":
         """
         Start the bookkeeping of a transaction that has begun.
+
+        Args:
+            known: What earlier transactions of the writer stored; by default nothing.
+            writer_id: Who writes; None where no span is written that could stay open.
         """
         numbers = Allocation(connection)
+        known = KnownRows() if known is None else known
         known.heed(numbers.last("erasures"))
         return cls(
             connection=connection,

@@ -16,7 +16,6 @@ from otel_bridge_storage.erasure.stray_logs import stray_logs_of
 from otel_bridge_storage.erasure.threads import delete_thread_runs, delete_threads
 from otel_bridge_storage.errors import QueryError
 from otel_bridge_storage.fitting import fitting
-from otel_bridge_storage.interning import KnownRows
 from otel_bridge_storage.readings import Pricer, Reader
 from otel_bridge_storage.schema import runs, spans
 from otel_bridge_storage.unit import Unit
@@ -59,7 +58,7 @@ def erase(
         raise QueryError("name one thing to erase: a run, a session, a user or a tenant")
     (name, value), *_ = given.items()
     with database.transaction() as connection:
-        unit = Unit.begin(connection, KnownRows(), reader=reader, pricer=pricer, writer_id=None)
+        unit = Unit.begin(connection, reader=reader, pricer=pricer)
         erased = _erase(unit, name, value, hold_tags)
         unit.numbers.save()
         erased += Erased(texts=sweep(connection))

@@ -19,7 +19,6 @@ from otel_bridge_storage.erasure.spans_of import spans_of_runs
 from otel_bridge_storage.erasure.stray_logs import old_logs
 from otel_bridge_storage.erasure.threads import delete_thread_runs, delete_threads
 from otel_bridge_storage.errors import QueryError
-from otel_bridge_storage.interning import KnownRows
 from otel_bridge_storage.liveness import SILENCE_S
 from otel_bridge_storage.readings import Pricer, Reader
 from otel_bridge_storage.schema import runs, spans
@@ -216,9 +215,7 @@ class _Pruning:
         return bool(doomed or strays)
 
     def _unit(self, connection: Connection) -> Unit:
-        return Unit.begin(
-            connection, KnownRows(), reader=self._reader, pricer=self._pricer, writer_id=None
-        )
+        return Unit.begin(connection, reader=self._reader, pricer=self._pricer)
 
     def _add(self, erased: Erased) -> None:
         self.erased += erased

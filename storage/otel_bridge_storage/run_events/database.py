@@ -17,7 +17,6 @@ from otel_bridge_storage.database import Database
 from otel_bridge_storage.erasure.deletion import delete_spans
 from otel_bridge_storage.event_tables import run_events
 from otel_bridge_storage.forkable_reader import ForkableReader
-from otel_bridge_storage.interning import KnownRows
 from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.readings import Pricer, Reader
 from otel_bridge_storage.run_events import appending_rows, reading_rows
@@ -106,7 +105,6 @@ class DatabaseRunEventStore(CheckedRunEventStore):
         writing = self._writing or self._open()
         unit = Unit.begin(
             connection,
-            KnownRows(),
             reader=self._reader,
             pricer=self._pricer,
             writer_id=writing.attendance.show(connection),
