@@ -111,7 +111,13 @@ class FlatPricer:
     """
 
     def price(
-        self, *, provider: str | None, model: str | None, usage: Usage, time_ns: int
+        self,
+        *,
+        provider: str | None,
+        model: str | None,
+        usage: Usage,
+        time_ns: int,
+        service_tier: str | None = None,
     ) -> Price:
         """
         Price one call.

@@ -12,6 +12,7 @@ from typing import Any
 import captures
 import pytest
 from backends import FILE, Backend, ask, picture, store, table
+from captures import arrivals
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -20,7 +21,6 @@ from otel_bridge_queries import Queries
 from otel_bridge_storage.records import EventRecord, LinkRecord, LogRecord, SpanRecord
 from otel_bridge_storage.run_store import RunStore
 from otlp_messages import by_content, messages, spans_of
-from test_counting import arrivals
 from trees import NOON, agent, chat, forests, span, tool
 
 from otel_bridge.otlp import decode_logs, decode_traces, encode_logs, encode_traces

@@ -8,12 +8,12 @@ from typing import Any
 import captures
 import pytest
 from backends import Backend, store
+from captures import arrivals
 from otel_bridge_queries import Queries
 from otel_bridge_storage.errors import DatabaseError, DatabaseNotFoundError
 from otel_bridge_storage.ingest import Ingestor
 from otel_bridge_storage.opening import open_database
 from stored import PRICER, READER
-from test_counting import arrivals
 from trees import agent, chat, span
 
 NOW = 1_795_262_400_000_000_000

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from otel_bridge_storage.facts import PREFIX
-from otel_bridge_storage.readings import CallReading, LogReading, Reading, RunReading, ToolReading
-from otel_bridge_storage.records import LogRecord, SpanRecord
+from otel_bridge_storage.readings import CallReading, Reading, RunReading, ToolReading
+from otel_bridge_storage.records import SpanRecord
 
 from otel_bridge.dialects import lenient
-from otel_bridge.dialects.semconv import OPERATION, read_as
+from otel_bridge.dialects.dialect import Dialect
+from otel_bridge.dialects.span_reading import OPERATION, read_as
 
 SCOPE = "otel_bridge"
 
@@ -25,7 +26,7 @@ _OWN = (
 _STATUSES = frozenset({"paused", "success", "error", "cancelled", "interrupted"})
 
 
-class Bridge:
+class Bridge(Dialect):
     """
     The Recorder's spans, and spans that carry its attributes.
 
@@ -57,12 +58,6 @@ class Bridge:
         if reading.tool is not None:
             return replace(reading, tool=_tool(reading.tool, span.attributes))
         return reading
-
-    def read_log(self, log: LogRecord) -> LogReading | None:
-        """
-        The Recorder sends no logs.
-        """
-        return None
 
 
 def _is_own(span: SpanRecord) -> bool:

@@ -2,31 +2,41 @@
 What a dialect is: one instrumentation's way of naming things.
 """
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from otel_bridge_storage.readings import LogReading, Reading
 from otel_bridge_storage.records import LogRecord, SpanRecord
 
+from otel_bridge.dialects.lenient import Names
 
-class Dialect(Protocol):
+
+class Dialect(ABC):
     """
     Reads the spans and logs of one family of instrumentations.
 
     A package of its own offers one under the entry point group `otel_bridge.dialects`:
     a class, or a function without arguments, that gives the dialect.
+
+    Attributes:
+        name: The name that its readings carry.
+        scopes: Beginnings of the names of scopes that are always this dialect's.
+        attributes: Attributes that only spans of this dialect carry.
     """
 
-    @property
-    def name(self) -> str:
-        """
-        The name that its readings carry.
-        """
+    name: ClassVar[str]
+    scopes: ClassVar[Names] = ()
+    attributes: ClassVar[Names] = ()
 
     def detects(self, span: SpanRecord) -> bool:
         """
-        Say whether the span is written in this dialect; must be cheap.
+        Say whether a span is written in this dialect; must be cheap.
         """
+        if self.scopes and span.scope.name.startswith(self.scopes):
+            return True
+        return any(name in span.attributes for name in self.attributes)
 
+    @abstractmethod
     def read(self, span: SpanRecord) -> Reading:
         """
         Say what a span that was detected means.
@@ -34,5 +44,6 @@ class Dialect(Protocol):
 
     def read_log(self, log: LogRecord) -> LogReading | None:
         """
-        Say which messages a log record carries, if it does in this dialect.
+        Say what a log record tells, if it tells something in this dialect.
         """
+        return None

@@ -1,15 +1,15 @@
 """
-Messages as the GenAI conventions carry them: in attributes, in span events, in logs.
+Messages as the GenAI conventions carry them: in attributes and in span events.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from otel_bridge_storage.readings import LogReading, Message
-from otel_bridge_storage.records import EventRecord, LogRecord
+from otel_bridge_storage.readings import Message
+from otel_bridge_storage.records import EventRecord, SpanRecord
 from otel_bridge_storage.values import clean
 
-from otel_bridge.dialects import lenient
+from otel_bridge.dialects import gemini_messages, lenient
 from otel_bridge.dialects.chat_messages import chat_message, message_of, role_of, text_message
 
 SYSTEM = "gen_ai.system_instructions"
@@ -17,8 +17,12 @@ INPUT = "gen_ai.input.messages"
 OUTPUT = "gen_ai.output.messages"
 
 DETAILS_EVENT = "gen_ai.client.inference.operation.details"
-_CHOICE_EVENT = "gen_ai.choice"
-_MESSAGE_EVENTS = {
+CHOICE_EVENT = "gen_ai.choice"
+EVENT_CONTENT = "gen_ai.event.content"
+"""
+Where Azure's and .NET's instrumentations keep the body of an event, as JSON text.
+"""
+MESSAGE_EVENTS = {
     "gen_ai.system.message": "system",
     "gen_ai.user.message": "user",
     "gen_ai.assistant.message": "assistant",
@@ -26,6 +30,15 @@ _MESSAGE_EVENTS = {
 }
 
 Messages = tuple[Message, ...]
+
+_ELIDED = "<elided>"
+"""
+What stands for content that was left out.
+"""
+_OF_A_MESSAGE = {"role", "content", "tool_calls"}
+"""
+What tells a message from an answer that is itself JSON text.
+"""
 
 
 def input_messages(attributes: Mapping[str, Any]) -> Messages:
@@ -66,6 +79,20 @@ def messages(value: Any, default_role: str) -> Messages:
     return ()
 
 
+def of_span(span: SpanRecord) -> tuple[Messages, Messages]:
+    """
+    Read the messages of a span, from its attributes or else from its events.
+
+    Returns:
+        What was sent, and what came back.
+    """
+    sent, received = input_messages(span.attributes), output_messages(span.attributes)
+    if span.events and not (sent and received):
+        told, answered = event_messages(span.events)
+        return sent or told, received or answered
+    return sent, received
+
+
 def event_messages(events: Iterable[EventRecord]) -> tuple[Messages, Messages]:
     """
     Read the messages in the events of a span.
@@ -77,60 +104,67 @@ def event_messages(events: Iterable[EventRecord]) -> tuple[Messages, Messages]:
     received: list[Message] = []
     for event in events:
         if event.name == DETAILS_EVENT:
-            return input_messages(event.attributes), output_messages(event.attributes)
-        _add_legacy(event.name, event.attributes, sent, received)
+            sent.extend(input_messages(event.attributes))
+            received.extend(output_messages(event.attributes))
+        else:
+            add_legacy(event.name, event.attributes, sent, received)
     return tuple(sent), tuple(received)
 
 
-def read_log(log: LogRecord) -> LogReading | None:
-    """
-    Read the messages of a log record that follows the conventions.
-    """
-    name = log.event_name or lenient.text(log.attributes, ("event.name",))
-    if name == DETAILS_EVENT:
-        return _details(log)
-    if name != _CHOICE_EVENT and name not in _MESSAGE_EVENTS:
-        return None
-    sent: list[Message] = []
-    received: list[Message] = []
-    body = lenient.structure(log.body)
-    if isinstance(body, dict):
-        _add_legacy(name, body, sent, received)
-    elif isinstance(log.body, str) and log.body:
-        _add_legacy(name, {"content": log.body}, sent, received)
-    if not sent and not received:
-        return None
-    return LogReading(input=tuple(sent), output=tuple(received))
-
-
-def _details(log: LogRecord) -> LogReading | None:
-    body = lenient.structure(log.body)
-    source = {**body, **log.attributes} if isinstance(body, dict) else log.attributes
-    sent, received = input_messages(source), output_messages(source)
-    if not sent and not received:
-        return None
-    return LogReading(input=sent, output=received, complete=True)
-
-
-def _add_legacy(
+def add_legacy(
     name: str, source: Mapping[str, Any], sent: list[Message], received: list[Message]
 ) -> None:
-    if name == _CHOICE_EVENT:
+    """
+    Add the message of one of the events that conventions up to 1.36 had for each message.
+    """
+    source = lenient.json_map(source, (EVENT_CONTENT,)) or source
+    if source.get("content") == _ELIDED:
+        return
+    if name == CHOICE_EVENT:
         received.append(_choice(source))
-    elif name in _MESSAGE_EVENTS and ("content" in source or "tool_calls" in source):
-        sent.append(chat_message(source, _MESSAGE_EVENTS[name]))
+    elif name in MESSAGE_EVENTS and ("content" in source or "tool_calls" in source):
+        content = lenient.structure(source.get("content"))
+        if isinstance(content, dict) and gemini_messages.is_content(content):
+            sent.append(gemini_messages.content_message(content, MESSAGE_EVENTS[name]))
+        else:
+            sent.append(chat_message(_asked_once(source), MESSAGE_EVENTS[name]))
+
+
+def finish_reasons(received: Iterable[Message]) -> tuple[str, ...]:
+    """
+    List why each of the messages that came back ended, where the messages say it.
+    """
+    bodies = (lenient.structure(message.body) for message in received)
+    return lenient.texts(
+        {"": [body.get("finish_reason") for body in bodies if isinstance(body, dict)]}, ("",)
+    )
 
 
 def _choice(source: Mapping[str, Any]) -> Message:
-    told = source.get("message")
-    inner = lenient.structure(told)
-    if isinstance(inner, dict):
-        base = inner
+    told, reason = source.get("message"), source.get("finish_reason")
+    content = lenient.structure(source.get("content") if told is None else told)
+    if isinstance(content, dict) and gemini_messages.is_content(content):
+        return gemini_messages.content_message(content, "assistant", reason)
+    if told is not None and isinstance(content, dict) and content.keys() & _OF_A_MESSAGE:
+        base = content
     else:
         base = {"content": source.get("content") if told is None else told}
     calls = base.get("tool_calls") or source.get("tool_calls")
-    reason = source.get("finish_reason")
-    return chat_message({**base, "tool_calls": calls, "finish_reason": reason}, "assistant")
+    answer = {**base, "tool_calls": calls, "finish_reason": reason}
+    return chat_message(_asked_once(answer), "assistant")
+
+
+def _asked_once(source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Leave out the list of tool calls of a message whose content has them too.
+    """
+    parts = lenient.structure(source.get("content"))
+    if not source.get("tool_calls") or not isinstance(parts, list):
+        return source
+    twice = any(
+        "toolUse" in part or part.get("type") == "tool_use" for part in lenient.dicts(parts)
+    )
+    return {**source, "tool_calls": None} if twice else source
 
 
 def _system(value: Any) -> Messages:
@@ -152,6 +186,8 @@ def _message(source: Any, default_role: str, body: str | None = None) -> Message
         return text_message(default_role, source)
     if not isinstance(source, dict) and not isinstance(source, Mapping):
         return None
+    if gemini_messages.is_content(source):
+        return gemini_messages.content_message(source, default_role, source.get("finish_reason"))
     parts = source.get("parts")
     if not isinstance(parts, list) and not isinstance(parts, tuple):
         return chat_message(source, default_role)

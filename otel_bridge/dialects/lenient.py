@@ -69,14 +69,25 @@ def number(attributes: Mapping[str, Any], names: Names) -> float | None:
     return None
 
 
-def nanoseconds(attributes: Mapping[str, Any], names: Names) -> int | None:
+def nanoseconds(attributes: Mapping[str, Any], names: Names, *, per_second: int = 1) -> int | None:
     """
-    Read a number of seconds as nanoseconds.
+    Read a number of seconds, or of parts of one, as nanoseconds.
     """
-    seconds = number(attributes, names)
-    if seconds is None or seconds > _MAX_INTEGER / 1e9 - 1:
+    time = number(attributes, names)
+    if time is None or time > _MAX_INTEGER / 1e9 - 1:
         return None
-    return round(seconds * 1e9)
+    return round(time * (10**9 // per_second))
+
+
+def value(attributes: Mapping[str, Any], names: Names) -> Any:
+    """
+    Give the first value that says anything.
+    """
+    for name in names:
+        found = attributes.get(name)
+        if found is not None and found != "":
+            return found
+    return None
 
 
 def texts(attributes: Mapping[str, Any], names: Names) -> tuple[str, ...]:
@@ -170,7 +181,22 @@ def to_json(value: Any) -> str:
     try:
         return clean(_dump(value))
     except (ValueError, TypeError, RecursionError):
+        pass
+    try:
+        return clean(_dump(_finite(value)))
+    except (ValueError, TypeError, RecursionError):
         return _dump(clean(str(value)))
+
+
+def _finite(value: Any) -> Any:
+    """
+    Write numbers that JSON has no form for as texts.
+    """
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def as_json(value: Any) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from otel_bridge_storage.readings import Message
 
-from otel_bridge.dialects import lenient
+from otel_bridge.dialects import gemini_messages, langchain_objects, lenient
 from otel_bridge.dialects.chat_messages import (
     chat_message,
     message_of,
@@ -24,25 +24,37 @@ Messages = tuple[Message, ...]
 Tree = dict[str, Any]
 
 _INPUT, _OUTPUT = "llm.input_messages.", "llm.output_messages."
+_PROMPTS, _CHOICES = "llm.prompts", "llm.choices"
+_REASONING = ("reasoning", "thinking", "redacted_thinking")
+_OBJECTS = ("content", "new_message")
+_QUESTIONS = ("task", "user_msg", "question", "prompt", "query")
+_ANSWERS = ("raw", "answer", "final_answer", "response")
+"""
+Under which names the objects of frameworks hold what was asked and what was answered.
+"""
+_MEDIA = ("image", "audio", "video", "document")
 
 
 def input_messages(attributes: Mapping[str, Any]) -> Messages:
     """
     Read what was sent.
     """
-    return _messages(attributes, _INPUT, "user")
+    found = _messages(attributes, _INPUT, "user")
+    return found or _texts(attributes, _PROMPTS, ("prompt", "text"), "user")
 
 
 def output_messages(attributes: Mapping[str, Any], finish_reason: str | None) -> Messages:
     """
     Read what came back.
     """
-    return _messages(attributes, _OUTPUT, "assistant", finish_reason)
+    found = _messages(attributes, _OUTPUT, "assistant", finish_reason)
+    return found or _texts(attributes, _CHOICES, ("completion", "text"), "assistant")
 
 
 def content_messages(value: Any, role: str) -> Messages:
     """
-    Read the input or output of an agent: plain text, a LangGraph state, or other JSON.
+    Read the input or output of an agent: plain text, the state of a graph, an object of a
+    framework that holds a text, or other JSON.
 
     Of a state's messages, all of which are told again at every step, an output is the
     last one.
@@ -51,11 +63,16 @@ def content_messages(value: Any, role: str) -> Messages:
     if content is None:
         return ()
     state = lenient.structure(value)
-    listed = state.get("messages") if isinstance(state, dict) else None
-    if not isinstance(listed, list) or not listed:
+    if not isinstance(state, dict):
         return (text_message(role, content),)
-    found = [m for m in (_state_message(item, role) for item in listed) if m is not None]
-    return tuple(found[-1:]) if role == "assistant" else tuple(found)
+    listed = state.get("messages")
+    if isinstance(listed, list) and (found := langchain_objects.messages(listed, role)):
+        return found[-1:] if role == "assistant" else found
+    told = next((state[name] for name in _OBJECTS if isinstance(state.get(name), Mapping)), None)
+    if told is not None and gemini_messages.is_content(told):
+        return (gemini_messages.content_message(told, role),)
+    text = lenient.text(state, _ANSWERS if role == "assistant" else _QUESTIONS)
+    return (text_message(role, text or content),)
 
 
 def _messages(
@@ -67,6 +84,17 @@ def _messages(
         for _, item in _in_order(tree)
         if isinstance(message := item.get("message"), dict)
     )
+
+
+def _texts(attributes: Mapping[str, Any], name: str, path: tuple[str, str], role: str) -> Messages:
+    """
+    Read the prompts or the choices of a completion of text: one attribute each, or a list.
+    """
+    told = attributes.get(name)
+    listed = told if isinstance(told, list | tuple) else ()
+    nested = (_leaf(item, *path) for _, item in _in_order(_tree(attributes, f"{name}.")))
+    found = (text for text in (*listed, *nested) if isinstance(text, str) and text)
+    return tuple(text_message(role, lenient.as_content(text) or "") for text in found)
 
 
 def _tree(attributes: Mapping[str, Any], prefix: str) -> Tree:
@@ -110,7 +138,7 @@ def _message(message: Tree, default_role: str, finish_reason: str | None) -> Mes
             },
             role,
         )
-    calls = _calls(message.get("tool_calls"))
+    calls = [*_calls(message.get("tool_calls")), *_function_call(message)]
     parts = _parts(message, asked={call["id"] for call in calls if isinstance(call["id"], str)})
     return message_of(
         role,
@@ -132,20 +160,52 @@ def _parts(message: Tree, asked: set[str]) -> list[Tree]:
     """
     Read the parts of a message, without the tool calls that are listed beside them.
     """
-    content = message.get("content")
     parts: list[Tree] = []
-    if isinstance(content, str) and content:
-        parts.append({"type": "text", "content": content})
     for _, item in _in_order(message.get("contents")):
         part = item.get("message_content")
-        if isinstance(part, dict) and isinstance(part.get("text"), str):
-            parts.append({"type": "text", "content": part["text"]})
-        elif isinstance(call := item.get("tool_call"), dict):
-            if call.get("id") not in asked:
+        if isinstance(call := item.get("tool_call"), dict):
+            call_id = call.get("id")
+            if not isinstance(call_id, str) or call_id not in asked:
                 parts.append(_call(call))
-        elif isinstance(part, dict):
-            parts.append({**part, "type": str(part.get("type", "generic"))})
+        elif isinstance(part, dict) and part.get("type") != "tool_use":
+            parts.append(_part(part))
+    content = message.get("content")
+    if isinstance(content, str) and content and not _holds(parts, content):
+        parts.insert(0, {"type": "text", "content": content})
     return parts
+
+
+def _holds(parts: list[Tree], text: str) -> bool:
+    """
+    Tell whether the parts say the whole text once more.
+    """
+    return any(part["type"] == "text" and part.get("content") == text for part in parts)
+
+
+def _part(part: Tree) -> Tree:
+    kind = part.get("type")
+    text = part.get("text")
+    if isinstance(text, str):
+        return {"type": "reasoning" if kind in _REASONING else "text", "content": text}
+    for name in _MEDIA:
+        url = _leaf(part, name, name, "url")
+        if isinstance(url, str):
+            return _medium(name, url)
+    return {**part, "type": kind if isinstance(kind, str) and kind else "generic"}
+
+
+def _medium(modality: str, url: str) -> Tree:
+    head, _, data = url.partition(",")
+    if head.startswith("data:"):
+        mime_type = head.removeprefix("data:").removesuffix(";base64")
+        return {"type": "blob", "modality": modality, "mime_type": mime_type, "content": data}
+    return {"type": "uri", "modality": modality, "uri": url}
+
+
+def _leaf(tree: Any, *path: str) -> Any:
+    for step in path:
+        tree = tree.get(step) if isinstance(tree, dict) else None
+    return tree
 
 
 def _calls(tree: Any) -> list[Tree]:
@@ -162,16 +222,11 @@ def _call(call: Tree) -> Tree:
     return tool_call(call.get("id"), told.get("name"), told.get("arguments"))
 
 
-def _state_message(item: Any, default_role: str) -> Message | None:
+def _function_call(message: Tree) -> list[Tree]:
     """
-    Read a message of a LangGraph state: a pair, a serialised message, or a chat message.
+    Read the one call of the API that had one call for each message.
     """
-    if isinstance(item, list) and len(item) == 2 and isinstance(item[0], str):
-        return text_message(role_of(item[0], default_role), lenient.as_content(item[1]) or "")
-    if not isinstance(item, Mapping):
-        return None
-    data = item.get("data", item.get("kwargs", item))
-    if not isinstance(data, Mapping):
-        return None
-    role = data.get("role") or data.get("type") or item.get("type")
-    return chat_message({**data, "role": role, "id": data.get("tool_call_id")}, default_role)
+    name = message.get("function_call_name")
+    if not isinstance(name, str) or not name:
+        return []
+    return [tool_call(None, name, message.get("function_call_arguments_json"))]

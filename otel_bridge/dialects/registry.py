@@ -9,13 +9,30 @@ from importlib.metadata import entry_points
 from otel_bridge_storage.readings import FactReading, LogReading, Reading, Role
 from otel_bridge_storage.records import EventRecord, LogRecord, SpanRecord
 
+from otel_bridge.dialects.agent_framework import AgentFramework
 from otel_bridge.dialects.anthropic_sdk import AnthropicSdk
+from otel_bridge.dialects.autogen import AutoGen
 from otel_bridge.dialects.bridge import Bridge
+from otel_bridge.dialects.claude_code import ClaudeCode
+from otel_bridge.dialects.codex import Codex
 from otel_bridge.dialects.dialect import Dialect
 from otel_bridge.dialects.fact_events import read_event
+from otel_bridge.dialects.gemini_cli import GeminiCLI
+from otel_bridge.dialects.google_adk import GoogleADK
+from otel_bridge.dialects.langfuse import Langfuse
+from otel_bridge.dialects.langsmith import LangSmith
+from otel_bridge.dialects.litellm import LiteLLM
+from otel_bridge.dialects.logfire import Logfire
 from otel_bridge.dialects.marks import read_marks
+from otel_bridge.dialects.mlflow import MLflow
 from otel_bridge.dialects.openinference import OpenInference
+from otel_bridge.dialects.openlit import OpenLIT
+from otel_bridge.dialects.openllmetry import OpenLLMetry
+from otel_bridge.dialects.pydantic_ai import PydanticAI
+from otel_bridge.dialects.semantic_kernel import SemanticKernel
 from otel_bridge.dialects.semconv import SemConv
+from otel_bridge.dialects.strands import Strands
+from otel_bridge.dialects.vercel_ai import VercelAI
 
 ENTRY_POINTS = "otel_bridge.dialects"
 
@@ -26,10 +43,31 @@ def built_in() -> tuple[Dialect, ...]:
     """
     List the dialects of this package, the most special first.
 
-    A new one goes between `OpenInference` and `SemConv`, which reads whatever has an
-    operation name.
+    The last one reads whatever has an operation name.
     """
-    return (Bridge(), AnthropicSdk(), OpenInference(), SemConv())
+    return (
+        Bridge(),
+        AnthropicSdk(),
+        OpenInference(),
+        ClaudeCode(),
+        VercelAI(),
+        Langfuse(),
+        LangSmith(),
+        MLflow(),
+        PydanticAI(),
+        Logfire(),
+        OpenLLMetry(),
+        OpenLIT(),
+        LiteLLM(),
+        Strands(),
+        GoogleADK(),
+        AgentFramework(),
+        SemanticKernel(),
+        AutoGen(),
+        Codex(),
+        GeminiCLI(),
+        SemConv(),
+    )
 
 
 def installed() -> tuple[Dialect, ...]:

@@ -2,15 +2,20 @@
 The provider's id of a response, by which two copies of one call are known.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from otel_bridge.dialects import lenient
 
-_FRAMEWORK_IDS = ("run-", "lc_run-")
+_FRAMEWORK_IDS = ("run-", "lc_run-", "aitxt-", "aiobj-")
 """
-How LangChain's own message ids begin, which are not the provider's.
+How the ids begin that LangChain and the Vercel AI SDK make themselves, which are not the
+provider's.
 """
+
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_LANGCHAIN_RUN = re.compile(rf"(?:lc_)?run--?({_UUID})(?:-\d+)?")
 
 
 def provider_id(value: Any) -> str | None:
@@ -20,6 +25,16 @@ def provider_id(value: Any) -> str | None:
     if isinstance(value, str) and value and not value.startswith(_FRAMEWORK_IDS):
         return value
     return None
+
+
+def langchain_call_id(value: Any) -> str | None:
+    """
+    Take LangChain's own id of a request out of the id that it gave to the answer's message.
+
+    Whatever records through LangChain knows it, also where no provider's id is told.
+    """
+    found = _LANGCHAIN_RUN.fullmatch(value) if isinstance(value, str) else None
+    return found[1] if found else None
 
 
 def id_in_output(output: Any) -> str | None:

@@ -21,26 +21,25 @@ class TokenNames:
     The attribute names of a dialect, best first.
     """
 
-    input: Names
-    output: Names
-    cache_read: Names
-    cache_write: Names
+    input: Names = ()
+    output: Names = ()
+    cache_read: Names = ()
+    cache_write: Names = ()
     cache_write_1h: Names = ()
-    reasoning: Names
+    reasoning: Names = ()
 
-
-def joined(first: TokenNames, second: TokenNames) -> TokenNames:
-    """
-    Put the names of one dialect before those of another, for spans that speak both.
-    """
-    return TokenNames(
-        input=first.input + second.input,
-        output=first.output + second.output,
-        cache_read=first.cache_read + second.cache_read,
-        cache_write=first.cache_write + second.cache_write,
-        cache_write_1h=first.cache_write_1h + second.cache_write_1h,
-        reasoning=first.reasoning + second.reasoning,
-    )
+    def after(self, first: "TokenNames") -> "TokenNames":
+        """
+        Put the names of another dialect before these, for spans that speak both.
+        """
+        return TokenNames(
+            input=first.input + self.input,
+            output=first.output + self.output,
+            cache_read=first.cache_read + self.cache_read,
+            cache_write=first.cache_write + self.cache_write,
+            cache_write_1h=first.cache_write_1h + self.cache_write_1h,
+            reasoning=first.reasoning + self.reasoning,
+        )
 
 
 def read_usage(attributes: Mapping[str, Any], names: TokenNames, *, zeros_count: bool) -> Usage:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select
 
+from otel_bridge_storage.log_identity import trace_id_of
 from otel_bridge_storage.readings import Reading, Role
 from otel_bridge_storage.records import SpanRecord
 from otel_bridge_storage.schema import spans
@@ -240,6 +241,18 @@ def arrived_node(row_id: int, span: SpanRecord, reading: Reading, stored: Node |
         node.stored = stored.stored
         node.stored_role = stored.stored_role
     return node
+
+
+def home_of(run_id: str | None, trace_id: str, session_id: str | None) -> str:
+    """
+    Say which run a span belongs to.
+
+    Outside any agent its session stands for one, since instrumentations of clients make a
+    trace of each request; and its trace where it has no session either.
+    """
+    if run_id is not None:
+        return run_id
+    return trace_id if session_id is None else trace_id_of(session_id)
 
 
 def own_run_id(span: SpanRecord, reading: Reading) -> str | None:

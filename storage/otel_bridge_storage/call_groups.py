@@ -4,57 +4,41 @@ Telling copies of one call apart from several calls; plain functions of rows.
 Frameworks and clients both report the same request, in one trace or in two, and parents
 repeat the sums of their children. The rules:
 
-1. Spans with one call id in one run are one call, and so are spans with one provider
-   response id that overlap in time and come from different instrumentations. (Local
+1. Spans with one call id in one run are one call, and so are spans with one call id or
+   one provider's response id that overlap in time and come from different sources. (Local
    model servers and mocks give one id to many answers; what reports a call twice does
    so from two places at the same time.)
 2. An LLM span around exactly one call is that call once more.
 3. An LLM span around several calls is their sum, and no call.
-4. Of the spans of one call the one with the lowest precedence is believed first; what
+4. What a log record tells of a call is one more copy: inside the call's span, with its
+   response id, or with its echo; of one echo each span has one log record.
+5. Of the spans of one call the one with the lowest precedence is believed first; what
    it does not say is taken from the others.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-UNKNOWN_TOOL = "unknown"
+from otel_bridge_storage.call_merging import hand_down, let_fail, merge, span_times, tell_why
+from otel_bridge_storage.call_spans import (
+    CallSpan,
+    are_copies,
+    end_of,
+    is_log_told,
+    overlap,
+    same_tool,
+    time_of,
+)
+
+ECHOES_WITHIN_NS = 30 * 60 * 10**9
+"""
+How far apart in time a span and a log record that say the same may show one call.
+"""
 COPY = "another span shows the same call"
 SUM = "it sums up the calls inside it"
-_KEPT = frozenset(
-    {
-        "counted",
-        "not_counted_because",
-        "precedence",
-        "scope",
-        "dialect",
-        "operation",
-        "outer_call",
-        "span",
-    }
-)
-_EMPTY_LISTS = frozenset({"finish_reasons", "input_messages", "output_messages"})
-
-
-@dataclass(frozen=True, slots=True)
-class CallSpan:
-    """
-    One LLM span among those that may show the same call.
-
-    Attributes:
-        outer: The LLM span around it, if it is inside one.
-        bound: It belongs to a run with a span of its own.
-        rank: Which to believe first; the same on every machine and in every order.
-        columns: What the span says.
-    """
-
-    id: int
-    outer: int | None
-    bound: bool
-    rank: tuple[Any, ...]
-    columns: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +67,17 @@ def judge(members: Sequence[CallSpan]) -> list[Verdict]:
     groups = _Groups(members)
     sums = groups.join()
     verdicts = [Verdict(m.id, False, SUM, m.columns) for m in members if m.id in sums]
+    around: dict[int | None, CallSpan] = {m.id: m for m in members if m.id in sums}
+    inside: defaultdict[int, list[tuple[CallSpan, dict[str, Any]]]] = defaultdict(list)
     for group in groups.of(m for m in members if m.id not in sums):
         ordered = sorted(group, key=lambda m: m.rank)
-        verdicts.append(Verdict(ordered[0].id, True, None, _merge(ordered)))
+        merged = dict(merge(ordered))
+        if whole := next((around[m.outer] for m in ordered if m.outer in around), None):
+            inside[whole.id].append((ordered[0], merged))
+        verdicts.append(Verdict(ordered[0].id, True, None, merged))
         verdicts.extend(Verdict(m.id, False, COPY, m.columns) for m in ordered[1:])
+    for sum_id, calls in inside.items():
+        hand_down(around[sum_id].columns, calls)
     return verdicts
 
 
@@ -106,8 +97,11 @@ def judge_tools(members: Sequence[CallSpan]) -> list[Verdict]:
     verdicts = []
     for group in groups.of(members):
         ordered = sorted(group, key=lambda m: m.rank)
-        merged = dict(_merge(ordered))
-        _span_times(merged, [m.columns for m in ordered if m.outer not in {g.id for g in group}])
+        merged = dict(merge(ordered))
+        ids = {m.id for m in group}
+        span_times(merged, [m.columns for m in ordered if m.outer not in ids])
+        let_fail(merged, [m.columns for m in ordered if m.outer in ids])
+        tell_why(merged, [m.columns for m in ordered])
         verdicts.append(Verdict(ordered[0].id, True, None, merged))
         verdicts.extend(Verdict(m.id, False, COPY, m.columns) for m in ordered[1:])
     return verdicts
@@ -136,14 +130,29 @@ class _Groups:
         self._join_ids(m for m in self._members.values() if m.id not in inner)
         sums: set[int] = set()
         for outer in sorted(inner, key=self._depth, reverse=True):
-            calls = {self._find(i) for i in inner[outer] if i not in sums}
-            within_sums = any(i in sums for i in inner[outer])
-            if len(calls) > 1 or within_sums:
+            shown, logged = self._inside(inner[outer], sums)
+            calls = {self._find(i) for i in shown or logged}
+            if len(calls) > 1 or any(i in sums for i in inner[outer]):
                 sums.add(outer)
+                # Where spans show the calls, a log record beside them tells of the sum.
+                sums.update(logged if shown else ())
             else:
-                self._union(outer, calls.pop())
-        self._join_ids(m for m in self._members.values() if m.id not in sums)
+                for each in (*shown, *logged):
+                    self._union(outer, each)
+        calls_only = [m for m in self._members.values() if m.id not in sums]
+        self._join_ids(calls_only)
+        self._join_echoes(calls_only)
         return sums
+
+    def _inside(self, inner: Sequence[int], sums: set[int]) -> tuple[list[int], list[int]]:
+        """
+        Tell apart what spans and what log records tell of the calls inside one.
+        """
+        parts: tuple[list[int], list[int]] = ([], [])
+        for each in inner:
+            if each not in sums:
+                parts[is_log_told(self._members[each].columns)].append(each)
+        return parts
 
     def join_tools(self) -> None:
         """
@@ -152,22 +161,23 @@ class _Groups:
         by_id = defaultdict(list)
         for member in self._members.values():
             outer = self._members.get(member.outer) if member.outer is not None else None
-            if outer is not None and _same_tool(member.columns, outer.columns):
+            if outer is not None and same_tool(member.columns, outer.columns):
                 self._union(outer.id, member.id)
             if member.columns["tool_call_id"]:
                 by_id[_tool_key(member.columns)].append(member)
         for same in by_id.values():
             self._join_executions(same)
+        self._join_echoes(self._members.values())
 
     def _join_executions(self, members: list[CallSpan]) -> None:
         members.sort(key=lambda m: m.columns["start_ns"])
         latest = members[0]
         for member in members[1:]:
-            if _overlap(latest.columns, member.columns) and _same_tool(
+            if overlap(latest.columns, member.columns) and same_tool(
                 latest.columns, member.columns
             ):
                 self._union(latest.id, member.id)
-            if _end(member.columns) >= _end(latest.columns):
+            if end_of(member.columns) >= end_of(latest.columns):
                 latest = member
 
     def of(self, members: Iterable[CallSpan]) -> list[list[CallSpan]]:
@@ -181,18 +191,37 @@ class _Groups:
 
     def _join_ids(self, members: Iterable[CallSpan]) -> None:
         first: dict[tuple[str, ...], int] = {}
-        by_response: defaultdict[str, list[CallSpan]] = defaultdict(list)
+        by_id: defaultdict[tuple[str, str], list[CallSpan]] = defaultdict(list)
         for member in members:
             columns = member.columns
-            if columns["response_id"]:
-                by_response[columns["response_id"]].append(member)
+            for name in ("response_id", "call_id"):
+                if columns[name]:
+                    by_id[name, columns[name]].append(member)
             if columns["call_id"]:
                 key = (columns["run_id"], columns["call_id"])
                 self._union(first.setdefault(key, member.id), member.id)
-        for same in by_response.values():
+        for same in by_id.values():
             for one, other in combinations(same, 2):
-                if _are_copies(one.columns, other.columns):
+                if are_copies(one.columns, other.columns):
                     self._union(one.id, other.id)
+
+    def _join_echoes(self, members: Iterable[CallSpan]) -> None:
+        """
+        Pair log records with spans that say the same around one time, one to one.
+
+        A log record inside a call's span is that call already.
+        """
+        told: defaultdict[str, tuple[list[CallSpan], list[CallSpan]]] = defaultdict(
+            lambda: ([], [])
+        )
+        for member in sorted(members, key=time_of):
+            if member.columns["echo"]:
+                by_log = is_log_told(member.columns)
+                if not (by_log and member.outer in self._members):
+                    told[member.columns["echo"]][by_log].append(member)
+        for shown, logged in told.values():
+            for one, other in _pairs(shown, logged):
+                self._union(one.id, other.id)
 
     def _depth(self, member_id: int | None) -> int:
         depth = 0
@@ -212,67 +241,20 @@ class _Groups:
         self._root[high] = low
 
 
-def _merge(ordered: Sequence[CallSpan]) -> Mapping[str, Any]:
-    best = ordered[0]
-    if len(ordered) == 1:
-        return best.columns
-    merged = dict(best.columns)
-    for column, value in best.columns.items():
-        if column in _KEPT or _says(column, value):
-            continue
-        for other in ordered[1:]:
-            if _says(column, other.columns[column]):
-                merged[column] = other.columns[column]
-                break
-    merged["run_id"] = next((m for m in ordered if m.bound), best).columns["run_id"]
-    ended = next((m.columns for m in ordered if m.columns["status"] != "running"), None)
-    if ended is not None and best.columns["status"] == "running":
-        merged["status"], merged["end_ns"] = ended["status"], ended["end_ns"]
-    _merge_times(merged, ordered)
-    if merged["status"] != "error":
-        merged["error_type"] = merged["error_message"] = None
-    return merged
-
-
-def _merge_times(merged: dict[str, Any], ordered: Sequence[CallSpan]) -> None:
+def _pairs(
+    shown: Sequence[CallSpan], logged: Sequence[CallSpan]
+) -> Iterator[tuple[CallSpan, CallSpan]]:
     """
-    Join the stretches of a call that was told in pieces, and let an end end it.
+    Pair what is in order of time, leaving out what begins too far from all others.
     """
-    if merged.get("call_id"):
-        same = [m.columns for m in ordered if m.columns["call_id"] == merged["call_id"]]
-        _span_times(merged, same)
-
-
-def _span_times(merged: dict[str, Any], pieces: Sequence[Mapping[str, Any]]) -> None:
-    if len(pieces) > 1:
-        merged["start_ns"] = min(p["start_ns"] for p in pieces)
-        ends = [p["end_ns"] for p in pieces if p["end_ns"] is not None]
-        merged["end_ns"] = max(ends) if ends else None
-        statuses = {p["status"] for p in pieces}
-        merged["status"] = next(s for s in ("error", "ok", "running") if s in statuses)
+    left, right = list(reversed(shown)), list(reversed(logged))
+    while left and right:
+        apart = time_of(left[-1])[0] - time_of(right[-1])[0]
+        if abs(apart) <= ECHOES_WITHIN_NS:
+            yield left.pop(), right.pop()
+        else:
+            (right if apart > 0 else left).pop()
 
 
 def _tool_key(columns: Mapping[str, Any]) -> tuple[Any, ...]:
     return (columns["run_id"], columns["tool_call_id"])
-
-
-def _same_tool(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    ids = {one["tool_call_id"], other["tool_call_id"]} - {None}
-    names = {one["tool_name"], other["tool_name"]} - {UNKNOWN_TOOL}
-    return len(names) < 2 and len(ids) < 2
-
-
-def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return bool(one["start_ns"] <= _end(other) and other["start_ns"] <= _end(one))
-
-
-def _are_copies(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return one["scope"] != other["scope"] and _overlap(one, other)
-
-
-def _end(columns: Mapping[str, Any]) -> float:
-    return float("inf") if columns["end_ns"] is None else columns["end_ns"]
-
-
-def _says(column: str, value: Any) -> bool:
-    return value is not None and not (column in _EMPTY_LISTS and value == "[]")

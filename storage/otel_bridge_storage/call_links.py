@@ -4,12 +4,13 @@ Finding the spans that may show the same call as one that arrived or moved.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Table, bindparam, null, select
 
-from otel_bridge_storage.readings import Reading, Role
+from otel_bridge_storage.call_groups import ECHOES_WITHIN_NS
+from otel_bridge_storage.readings import LOG_TOLD, Reading, Role
 from otel_bridge_storage.schema import llm_calls, tool_calls
 from otel_bridge_storage.statements import KEYS, Lookup
 from otel_bridge_storage.unit import Unit
@@ -18,7 +19,11 @@ from otel_bridge_storage.unit import Unit
 _ROWS_LIMIT = 500
 _NEAREST = 20
 _NEVER = 2**63 - 1
-_RESPONSE = "response"
+_RESPONSE, _OWN, _ECHO = "response", "own", "echo"
+_COPIED = (_RESPONSE, _OWN)
+"""
+Ids that only connect what overlaps in time and comes from different sources.
+"""
 
 Key = tuple[str, ...]
 
@@ -27,22 +32,22 @@ class Link(NamedTuple):
     """
     What connects one call's span to others: the span around it, and its ids by kind.
 
-    A provider's response id connects only spans of different scopes that overlap in time.
+    A source is the scope, and whether a log record told it.
     """
 
     span: int
     outer: int | None
-    scope: int | None
+    source: tuple[int | None, bool]
     start_ns: int
     end_ns: int
     keys: tuple[tuple[str, Key], ...]
 
     def may_copy(self, other: "Link") -> bool:
         """
-        Whether two spans with one response id can be copies of one call.
+        Whether two spans with one id can be copies of one call.
         """
         overlap = self.start_ns <= other.end_ns and other.start_ns <= self.end_ns
-        return overlap and self.scope != other.scope
+        return overlap and self.source != other.source
 
 
 class Links:
@@ -56,21 +61,29 @@ class Links:
     def __init__(self, table: Table, role: Role, keys: dict[str, tuple[Column[Any], ...]]) -> None:
         columns = {c.name: c for of_key in keys.values() for c in of_key}
         own = ("span", "outer_call", "run_id", "start_ns", "end_ns")
-        scope = table.c.get("scope", null().label("scope"))
-        rows = select(*(table.c[name] for name in own), scope, *columns.values())
-        limited = rows.where(KEYS).limit(_ROWS_LIMIT)
+        source = [table.c.get(name, null().label(name)) for name in ("scope", "precedence")]
+        rows = select(*(table.c[name] for name in own), *source, *columns.values())
         self._role = role
         self._names = {kind: tuple(c.name for c in of_key) for kind, of_key in keys.items()}
         self._by_span = Lookup(rows.where(KEYS), table.c.span)
         self._by_outer = Lookup(rows.where(KEYS), table.c.outer_call)
-        self._by_key = {kind: Lookup(limited, *of_key) for kind, of_key in keys.items()}
-        if _RESPONSE in keys:
-            self._nearest = (
-                rows.where(keys[_RESPONSE][0] == bindparam("response"))
-                .where(table.c.start_ns <= bindparam("end"))
-                .order_by(table.c.start_ns.desc())
-                .limit(_NEAREST)
-            )
+        self._by_key = {kind: Lookup(rows.where(KEYS), *on) for kind, on in keys.items()}
+        limited = rows.where(KEYS).limit(_ROWS_LIMIT)
+        self._by_key[_ECHO] = Lookup(limited, *keys[_ECHO])
+        self._around = rows.where(
+            keys[_ECHO][0] == bindparam("echo"),
+            table.c.start_ns.between(bindparam("from"), bindparam("to")),
+        )
+        self._nearest = {}
+        for kind in _COPIED:
+            if kind in keys:
+                self._by_key[kind] = Lookup(limited, *keys[kind])
+                self._nearest[kind] = (
+                    rows.where(keys[kind][0] == bindparam("id"))
+                    .where(table.c.start_ns <= bindparam("end"))
+                    .order_by(table.c.start_ns.desc())
+                    .limit(_NEAREST)
+                )
 
     def components(self, unit: Unit, dirty: set[int]) -> list[list[int]]:
         """
@@ -95,12 +108,12 @@ class Links:
         places = unit.places(sorted(dirty))
         for span, (record, reading) in unit.readings(sorted(dirty)).items():
             if reading.role is self._role:
-                run_id, outer = places[span]
-                said = _ids(reading) | {"run_id": run_id or record.trace_id}
+                home, _, outer = places[span]
+                said = _ids(reading) | {"run_id": home}
                 end_ns = _NEVER if record.end_ns is None else record.end_ns
-                scope = unit.origins.scope_id(record.scope)
+                source = (unit.origins.scope_id(record.scope), _is_log_told(reading))
                 keys = self._keys(said)
-                yield Link(span, outer, scope, record.start_ns, end_ns, keys)
+                yield Link(span, outer, source, record.start_ns, end_ns, keys)
 
     def _neighbours(self, unit: Unit, links: Sequence[Link]) -> list[Link]:
         rows = unit.select(self._by_outer, unit.known_before(link.span for link in links))
@@ -111,39 +124,66 @@ class Links:
             for kind, key in link.keys:
                 by_kind[kind].add(key)
         for kind, keys in by_kind.items():
-            if kind == _RESPONSE:
-                near += self._copies(unit, links, sorted(key[0] for key in keys))
+            if kind == _ECHO:
+                near += self._echoes(unit, links, sorted(key[0] for key in keys))
+            elif kind in _COPIED:
+                near += self._copies(unit, links, kind, sorted(key[0] for key in keys))
             else:
                 near += [self._link(row) for row in unit.select(self._by_key[kind], sorted(keys))]
         return near
 
-    def _copies(self, unit: Unit, links: Sequence[Link], responses: Sequence[str]) -> list[Link]:
+    def _copies(
+        self, unit: Unit, links: Sequence[Link], kind: str, ids: Sequence[str]
+    ) -> list[Link]:
         """
-        Find the spans with these response ids that overlap with one of the links.
+        Find the spans with these ids that overlap with one of the links.
         """
-        rows = unit.select(self._by_key[_RESPONSE], responses)
-        of_response: defaultdict[str, list[Link]] = defaultdict(list)
+        rows = unit.select(self._by_key[kind], ids)
+        with_id: defaultdict[str, list[Link]] = defaultdict(list)
         for link in links:
-            of_response[dict(link.keys).get(_RESPONSE, ("",))[0]].append(link)
+            with_id[dict(link.keys).get(kind, ("",))[0]].append(link)
         if len(rows) >= _ROWS_LIMIT:
             rows = [
                 row
-                for response in responses
-                for link in of_response[response]
+                for each in ids
+                for link in with_id[each]
                 for row in unit.connection.execute(
-                    self._nearest, {"response": response, "end": link.end_ns}
+                    self._nearest[kind], {"id": each, "end": link.end_ns}
                 )
             ]
+        (column,) = self._names[kind]
         return [
             found
             for row in rows
-            if any(map((found := self._link(row)).may_copy, of_response[row.response_id]))
+            if any(map((found := self._link(row)).may_copy, with_id[getattr(row, column)]))
         ]
+
+    def _echoes(self, unit: Unit, links: Sequence[Link], echoes: Sequence[str]) -> list[Link]:
+        """
+        Find what has one of these echoes and is near in time to one of the links.
+        """
+        rows = unit.select(self._by_key[_ECHO], echoes)
+        if len(rows) >= _ROWS_LIMIT:
+            around = [(e[0], k.start_ns) for k in links if (e := dict(k.keys).get(_ECHO))]
+            rows = [
+                row
+                for echo, start in around
+                for row in unit.connection.execute(
+                    self._around,
+                    {
+                        "echo": echo,
+                        "from": start - ECHOES_WITHIN_NS,
+                        "to": start + ECHOES_WITHIN_NS,
+                    },
+                )
+            ]
+        return [self._link(row) for row in rows]
 
     def _link(self, row: Any) -> Link:
         end_ns = _NEVER if row.end_ns is None else row.end_ns
         keys = self._keys(row._asdict())
-        return Link(row.span, row.outer_call, row.scope, row.start_ns, end_ns, keys)
+        source = (row.scope, row.precedence == LOG_TOLD)
+        return Link(row.span, row.outer_call, source, row.start_ns, end_ns, keys)
 
     def _keys(self, columns: dict[str, Any]) -> tuple[tuple[str, Key], ...]:
         return tuple(
@@ -155,8 +195,17 @@ class Links:
 
 def _ids(reading: Reading) -> dict[str, Any]:
     if reading.call is not None:
-        return {"response_id": reading.call.response_id, "call_id": reading.call.call_id}
-    return {"tool_call_id": reading.tool.tool_call_id if reading.tool else None}
+        call = reading.call
+        return {"response_id": call.response_id, "call_id": call.call_id, "echo": call.echo}
+    tool = reading.tool
+    if tool is None:
+        return {"tool_call_id": None, "echo": None}
+    return {"tool_call_id": tool.tool_call_id, "echo": tool.echo}
+
+
+def _is_log_told(reading: Reading) -> bool:
+    part = reading.call or reading.tool
+    return part is not None and part.precedence == LOG_TOLD
 
 
 def _groups(links: dict[int, Link]) -> list[list[int]]:
@@ -169,16 +218,24 @@ def _groups(links: dict[int, Link]) -> list[list[int]]:
         return span
 
     first: dict[Any, int] = {}
-    by_response: defaultdict[Any, list[Link]] = defaultdict(list)
+    by_copied: defaultdict[Any, list[Link]] = defaultdict(list)
+    by_echo: defaultdict[Any, list[Link]] = defaultdict(list)
     for link in links.values():
         for key in (link.span, link.outer, *link.keys):
-            if isinstance(key, tuple) and key[0] == _RESPONSE:
-                by_response[key].append(link)
+            if isinstance(key, tuple) and key[0] in _COPIED:
+                by_copied[key].append(link)
+            elif isinstance(key, tuple) and key[0] == _ECHO:
+                by_echo[key].append(link)
             elif key is not None:
                 root[find(link.span)] = find(first.setdefault(key, link.span))
-    for same in by_response.values():
+    for same in by_copied.values():
         for one, other in combinations(same, 2):
             if one.may_copy(other):
+                root[find(one.span)] = find(other.span)
+    for same in by_echo.values():
+        same.sort(key=lambda link: link.start_ns)
+        for one, other in pairwise(same):
+            if other.start_ns - one.start_ns <= ECHOES_WITHIN_NS:
                 root[find(one.span)] = find(other.span)
     groups = defaultdict(list)
     for span in sorted(links):
@@ -191,9 +248,16 @@ LLM_LINKS = Links(
     Role.LLM,
     {
         _RESPONSE: (llm_calls.c.response_id,),
+        _OWN: (llm_calls.c.call_id,),
         "call": (llm_calls.c.call_id, llm_calls.c.run_id),
+        _ECHO: (llm_calls.c.echo,),
     },
 )
 TOOL_LINKS = Links(
-    tool_calls, Role.TOOL, {"call": (tool_calls.c.tool_call_id, tool_calls.c.run_id)}
+    tool_calls,
+    Role.TOOL,
+    {
+        "call": (tool_calls.c.tool_call_id, tool_calls.c.run_id),
+        _ECHO: (tool_calls.c.echo,),
+    },
 )

@@ -29,6 +29,7 @@ def llm_call_row(
             the span itself carries none.
     """
     usage = call.usage
+    emitted = _picousd(call.emitted_cost_usd)
     return {
         "scope": unit.origins.scope_id(span.scope),
         "dialect": reading.dialect,
@@ -39,6 +40,7 @@ def llm_call_row(
         "response_model": text(call.response_model),
         "response_id": text(call.response_id),
         "call_id": text(call.call_id),
+        "echo": text(call.echo),
         **_timing(span, reading),
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
@@ -46,7 +48,9 @@ def llm_call_row(
         "cache_write_tokens": usage.cache_write_tokens,
         "cache_write_1h_tokens": usage.cache_write_1h_tokens,
         "reasoning_tokens": usage.reasoning_tokens,
-        "emitted_cost_picousd": _picousd(call.emitted_cost_usd),
+        "emitted_cost_picousd": emitted,
+        "emitted_cost_source": None if emitted is None else reading.dialect,
+        "service_tier": text(call.service_tier),
         "time_to_first_chunk_ns": call.time_to_first_chunk_ns,
         "finish_reasons": json.dumps(list(call.finish_reasons)),
         "input_messages": json.dumps(unit.message_ids(call.input or logged[0])),
@@ -64,8 +68,10 @@ def tool_call_row(
     """
     return {
         "dialect": reading.dialect,
+        "precedence": tool.precedence,
         "tool_name": clean(tool.tool_name),
         "tool_call_id": text(tool.tool_call_id),
+        "echo": text(tool.echo),
         "target": text(tool.target),
         **_timing(span, reading),
         "arguments": unit.text_id(text(tool.arguments)),

@@ -2,23 +2,22 @@
 Settling LLM calls: one counted row for each request to a model.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sqlalchemy import delete, insert, select
 
-from otel_bridge_storage.call_groups import CallSpan, judge
+from otel_bridge_storage.call_groups import judge
 from otel_bridge_storage.call_links import LLM_LINKS
+from otel_bridge_storage.call_prices import price_columns
 from otel_bridge_storage.call_rows import llm_call_row
+from otel_bridge_storage.call_spans import CallSpan
 from otel_bridge_storage.log_content import Logged, logged_messages
-from otel_bridge_storage.readings import CallReading, Reading, Usage
+from otel_bridge_storage.readings import CallReading, Reading
 from otel_bridge_storage.records import SpanRecord
 from otel_bridge_storage.schema import llm_calls
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
-from otel_bridge_storage.unit import Unit
+from otel_bridge_storage.unit import Place, Unit
 
-_NOT_YET = "the call is still running"
-_NEVER = "the call failed without an answer"
 _NOTHING_LOGGED: Logged = ((), ())
 _DELETE = Lookup(delete(llm_calls).where(KEYS), llm_calls.c.span)
 _INSERT = Rows(insert(llm_calls))
@@ -47,12 +46,12 @@ def settle_llm_calls(unit: Unit) -> None:
                 "counted": int(verdict.counted),
                 "not_counted_because": verdict.because,
             }
-            rows.append(row | _price(unit, row))
+            rows.append(row | price_columns(unit.pricer, row))
     known = unit.known_before(members)
     before = unit.select(_BEFORE, known)
     unit.delete(_DELETE, known)
     unit.write(_INSERT, rows)
-    unit.note_calls(before, rows)
+    unit.note_calls(before, rows, groups)
 
 
 def _call_spans(unit: Unit, members: Sequence[int]) -> dict[int, CallSpan]:
@@ -84,36 +83,13 @@ def _call_spans(unit: Unit, members: Sequence[int]) -> dict[int, CallSpan]:
 def _call_span(
     unit: Unit,
     span: int,
-    place: tuple[str | None, int | None],
+    place: Place,
     record: SpanRecord,
     reading: Reading,
     call: CallReading,
     logged: Logged,
 ) -> CallSpan:
-    run_id, outer = place
     columns = llm_call_row(unit, record, reading, call, logged)
-    columns["run_id"] = run_id or record.trace_id
+    columns["run_id"] = place.home
     rank = (call.precedence, record.start_ns, record.trace_id, record.span_id)
-    return CallSpan(span, outer, run_id is not None, rank, columns)
-
-
-def _price(unit: Unit, row: Mapping[str, Any]) -> dict[str, Any]:
-    if not row["counted"]:
-        return {"cost_picousd": None, "unpriced_reason": None}
-    if row["output_tokens"] is None and row["status"] != "ok":
-        reason = _NOT_YET if row["status"] == "running" else _NEVER
-        return {"cost_picousd": None, "unpriced_reason": reason}
-    price = unit.pricer.price(
-        provider=row["provider"],
-        model=row["response_model"] or row["request_model"],
-        usage=Usage(
-            input_tokens=row["input_tokens"],
-            output_tokens=row["output_tokens"],
-            cache_read_tokens=row["cache_read_tokens"],
-            cache_write_tokens=row["cache_write_tokens"],
-            cache_write_1h_tokens=row["cache_write_1h_tokens"],
-            reasoning_tokens=row["reasoning_tokens"],
-        ),
-        time_ns=row["start_ns"],
-    )
-    return {"cost_picousd": price.picousd, "unpriced_reason": price.unpriced_reason}
+    return CallSpan(span, place.outer_call, place.grounds, rank, columns)

@@ -86,6 +86,13 @@ def rules() -> Iterator[Rule]:
     yield from _counters()
     for table in sorted(metadata.tables.values(), key=lambda table: table.name in _DERIVED):
         yield from _references(table)
+    yield _rule(
+        spans,
+        "spans stand for log records that are not there",
+        _without(spans, logs, logs.c.hash == spans.c.log_hash, given=spans.c.log_hash),
+        REBUILD,
+        logs.name,
+    )
     yield _is_derived(llm_calls, "llm")
     yield _is_derived(tool_calls, "tool")
     yield from _of_runs()

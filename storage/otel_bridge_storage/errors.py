@@ -9,6 +9,7 @@ Everything that otel-bridge raises on purpose.
     │   ├── DatabaseDamagedError
     │   └── DatabaseUnavailableError
     ├── MalformedTelemetryError
+    ├── PriceFileError
     ├── QueryError
     ├── ThreadExistsError
     ├── ThreadNotFoundError
@@ -65,6 +66,12 @@ class DatabaseUnavailableError(DatabaseError):
 class MalformedTelemetryError(OtelBridgeError, ValueError):
     """
     Bytes or JSON that were to be OTLP are not.
+    """
+
+
+class PriceFileError(OtelBridgeError, ValueError):
+    """
+    A file of the user's own prices cannot be read, or says something that makes no sense.
     """
 
 

@@ -24,8 +24,8 @@ _MOST_TOKENS = 1_000_000_000
 _OF_READING = ("agent_name", "session_id", "user_id", "tenant_id")
 _OF_PARTS = {
     "run": ("run_id", "parent_run_id", "agent_id"),
-    "call": ("response_id", "call_id"),
-    "tool": ("tool_name", "tool_call_id"),
+    "call": ("response_id", "call_id", "echo"),
+    "tool": ("tool_name", "tool_call_id", "echo"),
 }
 _COUNTS = (
     "input_tokens",
@@ -94,7 +94,7 @@ class FittingReader:
 
     def read_log(self, log: LogRecord) -> LogReading | None:
         """
-        Say which messages a log record carries, if it does.
+        Say what a log record tells, if it tells of a call, a tool or a run.
         """
         return self._reader.read_log(log)
 

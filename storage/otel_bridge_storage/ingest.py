@@ -4,7 +4,7 @@ Ingest: what arrives becomes rows, in one transaction for each batch.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from otel_bridge_storage.batches import Batch
@@ -13,12 +13,16 @@ from otel_bridge_storage.database import Database
 from otel_bridge_storage.interning import KnownRows
 from otel_bridge_storage.liveness import Presence, Writer
 from otel_bridge_storage.log_content import store_logs
+from otel_bridge_storage.log_identity import log_hash
 from otel_bridge_storage.readings import FactReading, Pricer, Reader
-from otel_bridge_storage.records import Arrival, SpanRecord
+from otel_bridge_storage.records import Arrival, LogRecord, SpanRecord
 from otel_bridge_storage.settling import settle
 from otel_bridge_storage.span_binding import bind, home, mark, write_bindings, write_spans
 from otel_bridge_storage.span_rows import FIND_BY_KEY, Key, load_by_id, prepare_span, richness
+from otel_bridge_storage.stand_ins import StandIns, stand_ins_of
 from otel_bridge_storage.unit import Change, Unit
+
+_REAL = (None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,25 +118,40 @@ def apply_batch(unit: Unit, batch: Batch) -> Applied:
     """
     Store a batch as part of a transaction, and settle all that is derived from it.
     """
-    arrived = {*batch.spans, *batch.events, *batch.facts}
-    parents = {key_above(span) for span in batch.spans.values()}
+    logs = {log_hash(record): record for record in batch.logs}
+    applied = _apply(unit, batch, logs, stand_ins_of(unit.reader, logs))
+    there = len(batch.spans) - applied.spans + len(batch.logs) - applied.logs
+    return replace(applied, duplicates=batch.duplicates + there)
+
+
+def apply_stand_ins(unit: Unit, stand_ins: StandIns) -> None:
+    """
+    Store spans that stand for log records which are stored already.
+    """
+    _apply(unit, Batch(()), {}, stand_ins)
+
+
+def _apply(
+    unit: Unit, batch: Batch, logs: Mapping[bytes, LogRecord], stand_ins: StandIns
+) -> Applied:
+    came = {**{key: span for key, (_, span) in stand_ins.items()}, **batch.spans}
+    arrived = {*came, *batch.events, *batch.facts}
+    parents = {key_above(span) for span in came.values()}
     wanted = sorted(arrived | {key for key in parents if key is not None})
     known = {(row.trace_id, row.span_id): row for row in unit.select(FIND_BY_KEY, wanted)}
     stored = {key: row for key, row in known.items() if key in arrived}
-    accepted = _better_ones(unit, batch.spans, stored)
-    _take(unit, accepted, stored)
+    accepted = _better_ones(unit, came, stored)
+    _take(unit, accepted, stored, stand_ins)
     events, orphaned = _live_events(unit, batch, stored)
     unit.texts.store()
     moved = bind(unit, known)
     write_spans(unit)
     write_bindings(unit, moved)
     mark(unit, moved)
-    new_logs = store_logs(unit, batch.logs)
+    new_logs = store_logs(unit, logs)
     facts = settle(unit, events, {node.id: home(node) for node in moved})
-    there = len(batch.spans) - len(accepted) + len(batch.logs) - new_logs
     return Applied(
-        spans=len(accepted),
-        duplicates=batch.duplicates + there,
+        spans=sum(span.key in batch.spans for span in accepted),
         logs=new_logs,
         facts=facts,
         orphaned_events=orphaned,
@@ -161,7 +180,12 @@ def _same_stage(span: SpanRecord, row: Any) -> bool:
     return (span.end_ns is None) == (row.end_ns is None)
 
 
-def _take(unit: Unit, accepted: Iterable[SpanRecord], stored: Mapping[Key, Any]) -> None:
+def _take(
+    unit: Unit,
+    accepted: Iterable[SpanRecord],
+    stored: Mapping[Key, Any],
+    stand_ins: StandIns,
+) -> None:
     """
     Read the accepted spans and announce every text in them.
     """
@@ -172,7 +196,8 @@ def _take(unit: Unit, accepted: Iterable[SpanRecord], stored: Mapping[Key, Any])
         row_id = unit.numbers.next("span") if before is None else before.id
         node = arrived_node(row_id, span, reading, before)
         prepared = prepare_span(span, unit.texts.announce)
-        unit.changes[row_id] = Change(span, reading, prepared, node, before)
+        (digest, _) = stand_ins.get(span.key, _REAL)
+        unit.changes[row_id] = Change(span, reading, prepared, node, before, digest)
         if reading.call is not None:
             unit.announce(reading.call.input)
             unit.announce(reading.call.output)
@@ -197,7 +222,7 @@ def _live_events(
             orphaned += len(events)
             continue
         if key not in rows:
-            unit.event_runs[span] = stored[key].run_id or key[0]
+            unit.event_runs[span] = home(stored_node(stored[key]))
         read = [unit.reader.read_event(event.event) for event in events]
         facts[span] += [fact for fact in read if fact is not None]
         facts[span] += batch.facts.get(key, ())

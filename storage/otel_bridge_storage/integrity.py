@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Table, func, inspect, select
+from sqlalchemy import Connection, Select, func, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from otel_bridge_storage.addresses import Address, Kind, address_of
@@ -25,12 +26,13 @@ from otel_bridge_storage.thread_numbers import check_thread_numbers
 from otel_bridge_storage.tolerant_reading import is_unreadable, tolerant_reading, untouched_uri
 
 _MOST_MESSAGES = 100
-_COUNTED: Mapping[str, Table] = {
-    "spans": spans,
-    "log records": logs,
-    "entries in the run log": run_log,
-    "runs": runs,
-    "LLM calls": llm_calls,
+_HOW_MANY = func.count().label("rows")
+_COUNTED: Mapping[str, Select[Any]] = {
+    "spans": select(_HOW_MANY).select_from(spans).where(spans.c.log_hash.is_(None)),
+    "log records": select(_HOW_MANY).select_from(logs),
+    "entries in the run log": select(_HOW_MANY).select_from(run_log),
+    "runs": select(_HOW_MANY).select_from(runs),
+    "LLM calls": select(_HOW_MANY).select_from(llm_calls).where(llm_calls.c.counted == 1),
 }
 
 
@@ -59,8 +61,9 @@ def count_rows(target: str | Path | Address) -> dict[str, int]:
     with tolerant_reading(target) as connection:
         rows = SalvagedRows(connection)
         return {
-            name: rows.rows(select(func.count().label("rows")).select_from(table))[0][0]["rows"]
-            for name, table in _COUNTED.items()
+            name: found[0]["rows"]
+            for name, query in _COUNTED.items()
+            if (found := rows.rows(query)[0])
         }
 
 

@@ -8,15 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
 
-from otel_bridge_storage.interning import text_hash
-from otel_bridge_storage.readings import LogReading, Message
+from otel_bridge_storage.readings import LogReading, Message, Role
 from otel_bridge_storage.records import LogRecord, SpanRecord
 from otel_bridge_storage.schema import logs, spans
 from otel_bridge_storage.span_rows import records_texts, resource_of, scope_of, with_origins
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.unit import Unit
 from otel_bridge_storage.values import (
-    canonical,
     clean,
     dump,
     load,
@@ -32,22 +30,31 @@ Logged = tuple[tuple[Message, ...], tuple[Message, ...]]
 
 _FIND = Lookup(select(logs.c.hash).where(KEYS), logs.c.hash)
 _INSERT = Rows(insert(logs))
-_FULL = with_origins(logs).order_by(logs.c.time_ns, logs.c.hash)
+_ALL = with_origins(logs)
+_FULL = _ALL.order_by(logs.c.time_ns, logs.c.hash)
 _LOGS_BY_SPAN = Lookup(_FULL.where(KEYS), logs.c.trace_id, logs.c.span_id)
 LOGS_BY_TRACE = _FULL.where(logs.c.trace_id == bindparam("trace_id"))
-_LLM_SPANS = Lookup(
-    select(spans.c.id).where(KEYS, spans.c.role == "llm"), spans.c.trace_id, spans.c.span_id
+_TELLING = Lookup(
+    select(spans.c.id, spans.c.role, spans.c.run_id).where(
+        KEYS, spans.c.role.in_((Role.LLM.value, Role.RUN.value))
+    ),
+    spans.c.trace_id,
+    spans.c.span_id,
 )
 
 
-def store_logs(unit: Unit, records: Sequence[LogRecord]) -> int:
+def store_logs(unit: Unit, records: Mapping[bytes, LogRecord]) -> int:
     """
-    Store log records, each once; what they say is given to the calls they belong to.
+    Store log records, each once; what they say is given to the calls and the runs they
+    belong to.
+
+    Args:
+        records: By `log_hash`.
 
     Returns:
         How many were not there before.
     """
-    by_hash = {text_hash(_identity(record)): record for record in records}
+    by_hash = dict(records)
     for row in unit.select(_FIND, list(by_hash)):
         by_hash.pop(row.hash, None)
     prepared = [
@@ -61,13 +68,13 @@ def store_logs(unit: Unit, records: Sequence[LogRecord]) -> int:
     ]
     unit.texts.store()
     unit.write(_INSERT, [_row(unit, *item) for item in prepared])
-    _mark_calls(unit, by_hash.values())
+    _mark(unit, by_hash.values())
     return len(by_hash)
 
 
 def logged_messages(unit: Unit, wanted: Mapping[int, SpanRecord]) -> dict[int, Logged]:
     """
-    Give input and output messages that log records carry for some LLM spans.
+    Give input and output messages that log records carry for some spans.
     """
     keys = {record.key: span for span, record in wanted.items()}
     readings: defaultdict[int, list[LogReading]] = defaultdict(list)
@@ -77,6 +84,14 @@ def logged_messages(unit: Unit, wanted: Mapping[int, SpanRecord]) -> dict[int, L
         if reading is not None:
             readings[keys[record.trace_id, record.span_id]].append(reading)
     return {span: _join(found) for span, found in readings.items()}
+
+
+def logs_after(connection: Connection, after: int, limit: int) -> list[Mapping[str, Any]]:
+    """
+    Give the rows that follow a row, in full and in the order in which they were stored.
+    """
+    query = _ALL.where(logs.c.id > after).order_by(logs.c.id).limit(limit)
+    return [row._asdict() for row in connection.execute(query)]
 
 
 def log_records(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[LogRecord]:
@@ -117,28 +132,15 @@ def _join(readings: Sequence[LogReading]) -> Logged:
     return (tuple(given), tuple(answered))
 
 
-def _mark_calls(unit: Unit, records: Iterable[LogRecord]) -> None:
+def _mark(unit: Unit, records: Iterable[LogRecord]) -> None:
     keys = {(record.trace_id, record.span_id) for record in records if record.span_id}
     keys = {key for key in keys if key[0]}
-    unit.dirty_calls.update(row.id for row in unit.select(_LLM_SPANS, sorted(keys)))
-
-
-def _identity(record: LogRecord) -> str:
-    return canonical(
-        [
-            record.trace_id,
-            record.span_id,
-            record.time_ns,
-            record.observed_ns,
-            record.severity_number,
-            record.severity_text,
-            record.event_name,
-            record.body,
-            record.attributes,
-            record.scope.name,
-            record.resource.attributes,
-        ]
-    )
+    for row in unit.select(_TELLING, sorted(keys)):
+        if row.role == Role.LLM.value:
+            unit.dirty_calls.add(row.id)
+        else:
+            unit.fresh_runs.add(row.run_id)
+            unit.reshaped_runs.add(row.run_id)
 
 
 def _row(

@@ -5,7 +5,7 @@ Bringing a database of an older version up to date, in the transaction that open
 import json
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import Connection, Index, Table, insert, select, update
+from sqlalchemy import Connection, Index, Table, insert, inspect, select, update
 from sqlalchemy.schema import DropIndex
 
 from otel_bridge_storage import event_tables, thread_tables
@@ -14,6 +14,7 @@ from otel_bridge_storage.labels import run_labels_of
 from otel_bridge_storage.schema import (
     SCHEMA_VERSION,
     counters,
+    llm_calls,
     run_labels,
     run_log,
     runs,
@@ -55,12 +56,32 @@ def _from_1(connection: Connection) -> None:
             connection.execute(insert(run_labels), rows)
 
 
+def _from_2(connection: Connection) -> None:
+    """
+    Add what log records tell of calls, and how calls were served; a rebuild fills it in.
+    """
+    _add_columns(connection, spans, "log_hash")
+    _add_columns(connection, llm_calls, "echo", "emitted_cost_source", "service_tier")
+    _add_columns(connection, tool_calls, "precedence", "echo")
+    _make_index_anew(connection, llm_calls, "llm_calls_by_echo")
+    _make_index_anew(connection, tool_calls, "tool_calls_by_echo")
+    _make_index_anew(connection, spans, "spans_by_log")
+
+
+def _add_columns(connection: Connection, table: Table, *names: str) -> None:
+    there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    for name in names:
+        if name in there:
+            continue
+        kind = table.c[name].type.compile(connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}")
+
+
 def _add_links(connection: Connection) -> None:
     """
     Note of each span without a parent which span stands for it; a rebuild binds it so.
     """
-    for name in ("link_trace_id", "link_span_id"):
-        connection.exec_driver_sql(f"ALTER TABLE spans ADD COLUMN {name} TEXT")
+    _add_columns(connection, spans, "link_trace_id", "link_span_id")
     _make_index_anew(connection, spans, "spans_by_link")
     tops = select(spans.c.id, spans.c.links).where(
         spans.c.parent_span_id.is_(None), spans.c.links.is_not(None)
@@ -79,7 +100,8 @@ def _make_anew(connection: Connection, table: Table) -> None:
     """
     for index in sorted(table.indexes, key=lambda index: str(index.name)):
         connection.execute(DropIndex(index, if_exists=True))
-    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    names = ", ".join(f'"{c.name}"' for c in table.columns if c.name in there)
     connection.exec_driver_sql(f"ALTER TABLE {table.name} RENAME TO {_OLD}")
     table.create(connection)
     # Only names of the schema are put together here.
@@ -93,4 +115,4 @@ def _make_index_anew(connection: Connection, table: Table, name: str) -> None:
     made.create(connection)
 
 
-_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _from_1}
+_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _from_1, 2: _from_2}

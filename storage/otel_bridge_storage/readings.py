@@ -13,6 +13,11 @@ from typing import Any, Protocol
 
 from otel_bridge_storage.records import EventRecord, LogRecord, SpanRecord
 
+LOG_TOLD = 3
+"""
+The precedence of a call or a tool that a log record tells of.
+"""
+
 
 class Role(StrEnum):
     """
@@ -103,8 +108,15 @@ class CallReading:
         operation: `chat`, `text_completion`, `generate_content` or `embeddings`.
         call_id: The runtime's own id of the call, where it gave one.
         precedence: Which copy to believe when several spans show one call: 0 the
-            provider's own SDK, 1 an instrumentation of the client, 2 a framework.
+            provider's own SDK, 1 an instrumentation of the client, 2 a framework,
+            `LOG_TOLD` a log record.
+        echo: What the span of a call and the log record of the same call have in common,
+            where no id is: the conversation and all token counts, say. Of the spans and
+            the log records with one echo around one time, the first is paired with the
+            first, and so on.
         emitted_cost_usd: What the telemetry itself claims the call cost.
+        service_tier: The provider's word for how the call was served, such as `batch` or
+            `flex`, which may change its price.
         time_to_first_chunk_ns: From the request to the first streamed part.
     """
 
@@ -114,8 +126,10 @@ class CallReading:
     response_model: str | None = None
     response_id: str | None = None
     call_id: str | None = None
+    echo: str | None = None
     usage: Usage = field(default_factory=Usage)
     emitted_cost_usd: float | None = None
+    service_tier: str | None = None
     finish_reasons: tuple[str, ...] = ()
     time_to_first_chunk_ns: int | None = None
     precedence: int = 1
@@ -132,6 +146,8 @@ class ToolReading:
         arguments: JSON text.
         result: JSON text, or plain text where the tool answered with text.
         target: Where it ran: `server`, `client` or a runtime's own word.
+        precedence: As that of a call.
+        echo: As that of a call.
     """
 
     tool_name: str
@@ -139,6 +155,8 @@ class ToolReading:
     target: str | None = None
     arguments: str | None = None
     result: str | None = None
+    precedence: int = 1
+    echo: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,15 +215,21 @@ class Reading:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogReading:
     """
-    Content that an instrumentation put into a log record beside its span.
+    What a log record tells of the call, the tool or the run that it belongs to.
 
     Attributes:
+        input: Messages sent, for the LLM call or the run whose span the record names.
+        output: Messages received, likewise.
         complete: The record carries all messages of the call, not one of them.
+        span: The span that would tell the same, where the record tells of a whole call,
+            tool or run: it is read and counted as spans are, unless a real one shows it
+            too. Its ids depend on the record alone.
     """
 
     input: tuple[Message, ...] = ()
     output: tuple[Message, ...] = ()
     complete: bool = False
+    span: SpanRecord | None = None
 
 
 class Reader(Protocol):
@@ -225,7 +249,7 @@ class Reader(Protocol):
 
     def read_log(self, log: LogRecord) -> LogReading | None:
         """
-        Say which messages a log record carries, if it does.
+        Say what a log record tells, if it tells of a call, a tool or a run.
         """
 
 
@@ -249,7 +273,13 @@ class Pricer(Protocol):
     """
 
     def price(
-        self, *, provider: str | None, model: str | None, usage: Usage, time_ns: int
+        self,
+        *,
+        provider: str | None,
+        model: str | None,
+        usage: Usage,
+        time_ns: int,
+        service_tier: str | None = None,
     ) -> Price:
         """
         Price one call at the prices of its time.

@@ -11,14 +11,18 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, select, union
 
 from otel_bridge_storage.database import Database
+from otel_bridge_storage.erasure.deletion import delete_spans
+from otel_bridge_storage.ingest import apply_stand_ins
 from otel_bridge_storage.readings import Pricer, Reader
 from otel_bridge_storage.replay import replay
 from otel_bridge_storage.runs import settle_runs
 from otel_bridge_storage.schema import run_labels, runs, sessions, spans, steps
 from otel_bridge_storage.sessions import settle_sessions
+from otel_bridge_storage.stand_ins import differing, next_logs, without_record
 from otel_bridge_storage.unit import Unit
 
 _SPANS_AT_ONCE = 2000
+_LOGS_AT_ONCE = 500
 Progress = Callable[[int, int], None]
 
 
@@ -47,6 +51,7 @@ def rebuild(
             all rows are as true as before.
     """
     traces = read = 0
+    _stand_anew(database, reader, pricer)
     with database.transaction() as connection:
         total = connection.execute(select(func.count()).select_from(spans)).scalar_one()
     after = ""
@@ -68,6 +73,31 @@ def rebuild(
         unit.numbers.save()
         left = connection.execute(select(func.count()).select_from(runs)).scalar_one()
     return Rebuilt(traces, read, left)
+
+
+def _stand_anew(database: Database, reader: Reader, pricer: Pricer) -> None:
+    """
+    Let spans stand for the log records which need one now, and for no others.
+    """
+    last = 0
+    while True:
+        with database.transaction() as connection:
+            after, records = next_logs(connection, last, _LOGS_AT_ONCE)
+            if not records:
+                break
+            unit = Unit.begin(connection, reader=reader, pricer=pricer)
+            stale, missing = differing(unit, records)
+            delete_spans(unit, stale, keep_logs=True)
+            unit.numbers.save()
+            if missing:
+                unit = Unit.begin(connection, reader=reader, pricer=pricer)
+                apply_stand_ins(unit, missing)
+                unit.numbers.save()
+        last = after
+    with database.transaction() as connection:
+        unit = Unit.begin(connection, reader=reader, pricer=pricer)
+        delete_spans(unit, without_record(connection), keep_logs=True)
+        unit.numbers.save()
 
 
 def _next_traces(connection: Connection, after: str) -> list[str]:

@@ -12,6 +12,7 @@ from otel_bridge_storage.readings import FactReading, Role
 from otel_bridge_storage.records import STATUS_ERROR
 from otel_bridge_storage.run_rows import start_of
 from otel_bridge_storage.schema import STEP_TURNS, run_log
+from otel_bridge_storage.span_binding import home
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.step_rows import Turn
 from otel_bridge_storage.unit import Change, Unit
@@ -71,7 +72,7 @@ def _homes(unit: Unit, moved: Mapping[int, str]) -> dict[int, str]:
     """
     homes = dict(moved)
     for change in unit.changes.values():
-        homes[change.id] = change.node.bound.run_id or change.record.trace_id
+        homes[change.id] = home(change.node)
     homes.update(unit.call_runs)
     return homes
 
@@ -79,8 +80,8 @@ def _homes(unit: Unit, moved: Mapping[int, str]) -> dict[int, str]:
 def _move(unit: Unit, moved: Mapping[int, str], homes: Mapping[int, str]) -> None:
     spans = set(moved) | unit.rehomed_calls | unit.surfaced_calls
     for change in unit.changes.values():
-        before = change.stored.bound.run_id if change.stored else change.node.bound.run_id
-        if before != change.node.bound.run_id:
+        stored = change.stored
+        if stored is not None and home(stored) != home(change.node):
             spans.add(change.id)
     entries = sorted(unit.select(_OF_SPAN, sorted(spans)), key=lambda row: row.seq)
     moves = [

@@ -62,12 +62,14 @@ class Segment:
     writer_id: str | None
 
 
-def identity(unit: Unit, segments: Sequence[Segment]) -> dict[str, Any]:
+def identity(unit: Unit, run_id: str, segments: Sequence[Segment]) -> dict[str, Any]:
     """
     Give the columns that a run's own spans tell, the earliest span first.
     """
     first = segments[0]
     runs = [s.reading.run for s in segments if s.reading.run is not None]
+    # A run that goes on inside itself, as after a pause, is not its own parent.
+    above_it = [*(r.parent_run_id for r in runs), *(s.run_above for s in segments)]
     service = first.span.resource.attributes.get("service.name")
     return {
         "trace_id": first.span.trace_id,
@@ -77,14 +79,13 @@ def identity(unit: Unit, segments: Sequence[Segment]) -> dict[str, Any]:
         "session_id": text(_first(s.session_id for s in segments)),
         "user_id": text(_first(s.user_id for s in segments)),
         "tenant_id": text(_first(s.reading.tenant_id for s in segments)),
-        "parent_run_id": text(
-            _first([*(r.parent_run_id for r in runs), *(s.run_above for s in segments)])
-        ),
+        "parent_run_id": text(_first(above for above in above_it if above != run_id)),
         "service": None if service is None else fitting(str(service)),
         "strategy": text(_first(r.strategy for r in runs)),
         "own_model": text(_first(r.model for r in runs)),
         "started_ns": min(start_of(s.span, s.reading) for s in segments),
         "ended_ns": _ended(segments),
+        "lasts": not any(r.tells_end for r in runs),
         "outcome": _outcome(segments),
         "error_type": text(_last(s.reading.error_type for s in segments)),
         "error_message": text(_last(_error_message(s) for s in segments)),
@@ -105,13 +106,13 @@ def start_of(span: SpanRecord, reading: Reading) -> int:
     return span.start_ns if told is None else min(told, span.start_ns)
 
 
-def implicit_identity(trace_id: str, hint: Hints) -> dict[str, Any]:
+def implicit_identity(hint: Hints) -> dict[str, Any]:
     """
-    Give the same columns for calls outside any agent: their trace stands for a run.
+    Give the same columns for calls outside any agent, which have no run's span.
     """
     return {
         **dict.fromkeys(_IDENTITY),
-        "trace_id": trace_id,
+        "trace_id": hint.trace_id,
         "agent_name": hint.agent_name,
         "session_id": hint.session_id,
         "user_id": hint.user_id,
@@ -144,6 +145,10 @@ def run_row(run_id: str, own: Mapping[str, Any], sums: Sums) -> dict[str, Any]:
     """
     columns = {name: own[name] for name in _IDENTITY if name not in ("own_model", "outcome")}
     outcome = own["outcome"]
+    if own.get("lasts") and columns["ended_ns"] is not None:
+        # Its span tells the start alone: it lasts as long as something happens in it.
+        columns["ended_ns"] = None if sums.running else max(columns["ended_ns"], sums.last_ns or 0)
+        outcome = None if sums.running else outcome
     if is_implicit(own):
         columns |= _implicit_end(sums)
         outcome = columns.pop("outcome")

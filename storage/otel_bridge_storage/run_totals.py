@@ -80,6 +80,7 @@ _LATEST_CALLS = Lookup(
 _HINTS = Lookup(
     select(
         llm_calls.c.run_id,
+        spans.c.trace_id,
         spans.c.session_id,
         spans.c.user_id,
         llm_calls.c.agent_name,
@@ -95,6 +96,7 @@ _HINTS = Lookup(
 _TOOL_HINTS = Lookup(
     select(
         tool_calls.c.run_id,
+        spans.c.trace_id,
         spans.c.session_id,
         spans.c.user_id,
         literal(None).label("agent_name"),
@@ -171,6 +173,8 @@ class Hints:
     What the calls of a run say of it, where it has no span of its own to say it.
     """
 
+    trace_id: str | None = None
+
     session_id: str | None = None
     user_id: str | None = None
     service: str | None = None
@@ -187,6 +191,7 @@ def hints(unit: Unit, run_ids: Sequence[str]) -> dict[str, Hints]:
     origins: dict[str, int] = {}
     for row in [*unit.select(_HINTS, run_ids), *unit.select(_TOOL_HINTS, run_ids)]:
         hint = found[row.run_id]
+        hint.trace_id = hint.trace_id or row.trace_id
         hint.session_id = hint.session_id or row.session_id
         hint.user_id = hint.user_id or row.user_id
         hint.agent_name = hint.agent_name or row.agent_name

@@ -4,12 +4,16 @@ Settling runs: the rows of `runs`, so that lists and totals are true at every co
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 
 from otel_bridge_storage.label_rows import settle_labels
+from otel_bridge_storage.log_content import logged_messages
+from otel_bridge_storage.readings import Reading
+from otel_bridge_storage.records import SpanRecord
 from otel_bridge_storage.run_rows import (
     Segment,
     identity,
@@ -139,15 +143,19 @@ def _hear(
 
 def _identities(unit: Unit, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     segments = _segments(unit, run_ids)
-    found = {run_id: identity(unit, own) for run_id, own in segments.items()}
-    unsure = [run_id for run_id in run_ids if not found.get(run_id, {}).get("session_id")]
+    found = {run_id: identity(unit, run_id, own) for run_id, own in segments.items()}
+    unsure = [
+        run_id
+        for run_id in run_ids
+        if not all(found.get(run_id, {}).get(name) for name in ("session_id", "user_id"))
+    ]
     for run_id, hint in hints(unit, unsure).items():
         if run_id in found:
             own = found[run_id]
             own["session_id"] = own["session_id"] or hint.session_id
             own["user_id"] = own["user_id"] or hint.user_id
         else:
-            found[run_id] = implicit_identity(run_id, hint)
+            found[run_id] = implicit_identity(hint)
     return found
 
 
@@ -235,9 +243,32 @@ def _is_above_itself(run_id: str, known: Mapping[str | None, Mapping[str, Any]])
     return at == run_id
 
 
+def _with_logged(
+    unit: Unit, read: Mapping[int, tuple[SpanRecord, Reading]]
+) -> Mapping[int, tuple[SpanRecord, Reading]]:
+    """
+    Add to what the spans of runs say what log records beside them say.
+    """
+    silent = {
+        row_id: span
+        for row_id, (span, reading) in read.items()
+        if reading.run is not None and not (reading.run.input and reading.run.output)
+    }
+    full = dict(read)
+    for row_id, (given, answered) in logged_messages(unit, silent).items():
+        span, reading = read[row_id]
+        if reading.run is not None:
+            asked, told = reading.run.input or given, reading.run.output or answered
+            unit.announce((*asked, *told))
+            run = replace(reading.run, input=asked, output=told)
+            full[row_id] = (span, replace(reading, run=run))
+    unit.texts.store()
+    return full
+
+
 def _segments(unit: Unit, run_ids: Sequence[str]) -> dict[str, list[Segment]]:
     rows = unit.select(_SEGMENTS, run_ids)
-    read = unit.readings([row.id for row in rows])
+    read = _with_logged(unit, unit.readings([row.id for row in rows]))
     found: defaultdict[str, list[Segment]] = defaultdict(list)
     for row in rows:
         span, reading = read[row.id]

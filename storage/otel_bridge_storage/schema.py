@@ -10,7 +10,7 @@ from sqlalchemy import Column, ForeignKey, LargeBinary, Table, UniqueConstraint
 
 from otel_bridge_storage.columns import Whole, Words, any_of, index, metadata
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # The facts that change what a run's row says, and what its steps say.
 RUN_TURNS = ("run.paused", "run.resumed", "termination.decided")
@@ -105,6 +105,7 @@ spans = Table(
     Column("resource_id", ForeignKey("resources.id"), nullable=False),
     Column("scope_id", ForeignKey("scopes.id"), nullable=False),
     Column("writer_id", ForeignKey("writers.writer_id"), comment="who wrote the open span"),
+    Column("log_hash", LargeBinary, comment="of the log record it stands for; see logs.hash"),
     Column("role", Words, comment="derived: run, llm, tool or NULL"),
     Column("run_id", Words, comment="derived: the run it belongs to"),
     Column("outer_call", Whole, comment="derived: the LLM or tool span around it in its run"),
@@ -116,6 +117,7 @@ spans = Table(
     UniqueConstraint("trace_id", "span_id"),
     index("spans_by_parent", "trace_id", "parent_span_id"),
     index("spans_by_link", "link_trace_id", "link_span_id", where="link_trace_id IS NOT NULL"),
+    index("spans_by_log", "log_hash", where="log_hash IS NOT NULL"),
     index("spans_of_runs", "run_id", where="role = 'run'"),
 )
 
@@ -238,6 +240,7 @@ llm_calls = Table(
     Column("response_model", Words),
     Column("response_id", Words),
     Column("call_id", Words),
+    Column("echo", Words, comment="what a span and a log record of one call have in common"),
     Column("iteration", Whole),
     Column("start_ns", Whole, nullable=False),
     Column("end_ns", Whole),
@@ -253,6 +256,8 @@ llm_calls = Table(
     Column("cost_picousd", Whole, comment="NULL is unpriced"),
     Column("unpriced_reason", Words),
     Column("emitted_cost_picousd", Whole, comment="what the telemetry claimed"),
+    Column("emitted_cost_source", Words, comment="the dialect that read the claim"),
+    Column("service_tier", Words, comment="such as batch; NULL is the usual one"),
     Column("time_to_first_chunk_ns", Whole),
     Column("finish_reasons", Words, nullable=False, comment="JSON list"),
     Column("input_messages", Words, nullable=False, comment="JSON list of messages.id"),
@@ -262,6 +267,7 @@ llm_calls = Table(
     index("llm_calls_by_run", "run_id", "start_ns"),
     index("llm_calls_by_response", "response_id", "start_ns", where="response_id IS NOT NULL"),
     index("llm_calls_by_call", "call_id", "run_id", where="call_id IS NOT NULL"),
+    index("llm_calls_by_echo", "echo", "start_ns", where="echo IS NOT NULL"),
     index("llm_calls_by_outer", "outer_call", where="outer_call IS NOT NULL"),
 )
 
@@ -274,8 +280,10 @@ tool_calls = Table(
     Column("counted", Whole, nullable=False, comment="1 for the one row that is the call"),
     Column("not_counted_because", Words),
     Column("dialect", Words, nullable=False),
+    Column("precedence", Whole, comment="the lowest is believed first"),
     Column("tool_name", Words, nullable=False),
     Column("tool_call_id", Words),
+    Column("echo", Words, comment="what a span and a log record of one call have in common"),
     Column("target", Words),
     Column("iteration", Whole),
     Column("start_ns", Whole, nullable=False),
@@ -287,6 +295,7 @@ tool_calls = Table(
     Column("result", Whole, comment="messages.id"),
     index("tool_calls_by_run", "run_id", "start_ns"),
     index("tool_calls_by_call", "tool_call_id", where="tool_call_id IS NOT NULL"),
+    index("tool_calls_by_echo", "echo", "start_ns", where="echo IS NOT NULL"),
     index("tool_calls_by_outer", "outer_call", where="outer_call IS NOT NULL"),
 )
 

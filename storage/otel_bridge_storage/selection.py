@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
+from otel_bridge_storage.binding import home_of
 from otel_bridge_storage.errors import QueryError
 from otel_bridge_storage.salvage import SalvagedRows
 from otel_bridge_storage.schema import runs
@@ -41,8 +42,10 @@ class Selection:
         """
         Whether a row of `spans` is wanted.
         """
-        if self.runs is not None and (row["run_id"] or row["trace_id"]) not in self.runs:
-            return False
+        if self.runs is not None:
+            home = home_of(row["run_id"], row["trace_id"], row["session_id"])
+            if home not in self.runs:
+                return False
         if self.session_id is not None and row["session_id"] != self.session_id:
             return False
         return self.takes_time(row["start_ns"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, update
 
-from otel_bridge_storage.binding import Forest, Node
+from otel_bridge_storage.binding import Forest, Node, Surroundings, home_of
 from otel_bridge_storage.readings import Role
 from otel_bridge_storage.schema import spans
 from otel_bridge_storage.span_rows import Key
@@ -60,6 +60,7 @@ def write_spans(unit: Unit) -> None:
             continue
         row = change.prepared.row(unit.texts, unit.origins)
         row.update(binding_of(change.node))
+        row["log_hash"] = change.log_hash
         row["writer_id"] = unit.writer_id if change.record.end_ns is None else None
         if change.stored is None:
             row["id"] = change.id
@@ -87,15 +88,21 @@ def mark(unit: Unit, moved: Iterable[Node]) -> None:
     for node in moved:
         _mark(unit, node)
         if node.stored is not None:
-            ids = (node.stored.run_id or node.key[0], home(node))
-            unit.reshaped_runs.update(ids)
+            unit.reshaped_runs.update((home_in(node.stored, node.key[0]), home(node)))
 
 
 def home(node: Node) -> str:
     """
-    Say which run a span belongs to; outside any agent its trace stands for one.
+    Say which run a span belongs to.
     """
-    return node.bound.run_id or node.key[0]
+    return home_in(node.bound, node.key[0])
+
+
+def home_in(around: Surroundings, trace_id: str) -> str:
+    """
+    Say which run that is which has these surroundings.
+    """
+    return home_of(around.run_id, trace_id, around.session_id)
 
 
 def binding_of(node: Node) -> dict[str, Any]:
@@ -123,7 +130,7 @@ def _mark(unit: Unit, node: Node) -> None:
         node.bound.session_id,
         node.bound.user_id,
     ):
-        unit.fresh_runs.add(node.bound.run_id or node.key[0])
+        unit.fresh_runs.update((home_in(before, node.key[0]), home(node)))
     if node.stored_role is Role.RUN and node.stored is not None and node.stored.run_id:
         unit.fresh_runs.add(node.stored.run_id)
         unit.reshaped_runs.add(node.stored.run_id)

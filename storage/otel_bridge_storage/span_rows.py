@@ -58,15 +58,16 @@ def with_origins(table: Table) -> Select[Any]:
 _TEXTS = Lookup(select(messages.c.id, messages.c.body).where(KEYS), messages.c.id)
 _FULL = with_origins(spans)
 _FULL_BY_ID = Lookup(_FULL.where(KEYS), spans.c.id)
-FULL_BY_TRACE = _FULL.where(spans.c.trace_id == bindparam("trace_id")).order_by(
-    spans.c.start_ns, spans.c.span_id
-)
+FULL_BY_TRACE = _FULL.where(
+    spans.c.trace_id == bindparam("trace_id"), spans.c.log_hash.is_(None)
+).order_by(spans.c.start_ns, spans.c.span_id)
 PLACE_COLUMNS = (
     spans.c.id,
     spans.c.trace_id,
     spans.c.span_id,
     spans.c.parent_span_id,
     spans.c.end_ns,
+    spans.c.log_hash,
     spans.c.role,
     spans.c.run_id,
     spans.c.outer_call,

@@ -21,6 +21,25 @@ _INPUTS = Lookup(
     .where(KEYS, runs.c.input_message.is_not(None)),
     runs.c.run_id,
 )
+_said = and_(llm_calls.c.run_id == runs.c.run_id, llm_calls.c.counted == 1)
+_committed = and_(run_log.c.run_id == runs.c.run_id, run_log.c.kind == "step.assistant")
+_ANSWERS = Lookup(
+    select(
+        runs.c.run_id,
+        runs.c.answer_message,
+        spans.c.id,
+        spans.c.span_id,
+        func.coalesce(runs.c.ended_ns, runs.c.updated_ns).label("ended_ns"),
+    )
+    .join(spans, and_(spans.c.trace_id == runs.c.trace_id, spans.c.span_id == runs.c.span_id))
+    .where(
+        KEYS,
+        runs.c.answer_message.is_not(None),
+        ~select(llm_calls.c.span).where(_said, llm_calls.c.output_messages != "[]").exists(),
+        ~select(run_log.c.seq).where(_committed).exists(),
+    ),
+    runs.c.run_id,
+)
 _CALL_COLUMNS = (
     select(
         llm_calls.c.run_id,
@@ -38,7 +57,7 @@ _CALLS = Lookup(_CALL_COLUMNS, llm_calls.c.run_id)
 _CALLS_BY_SPAN = Lookup(_CALL_COLUMNS, llm_calls.c.span)
 _first = (
     select(llm_calls.c.run_id, func.min(llm_calls.c.start_ns).label("start_ns"))
-    .where(KEYS, llm_calls.c.counted == 1)
+    .where(KEYS, llm_calls.c.counted == 1, llm_calls.c.input_messages != "[]")
     .group_by(llm_calls.c.run_id)
     .subquery()
 )
@@ -55,7 +74,7 @@ _FIRST_CALLS = Lookup(
         and_(_first.c.run_id == llm_calls.c.run_id, _first.c.start_ns == llm_calls.c.start_ns),
     )
     .join(spans, spans.c.id == llm_calls.c.span)
-    .where(llm_calls.c.counted == 1)
+    .where(llm_calls.c.counted == 1, llm_calls.c.input_messages != "[]")
     .order_by(spans.c.span_id.desc()),
     llm_calls.c.run_id,
 )
@@ -90,7 +109,7 @@ _TURNS = Lookup(
 
 def derived_steps(unit: Unit, run_ids: Sequence[str]) -> Mapping[str, list[Step]]:
     """
-    List the steps that inputs, LLM calls and tools make, without their texts.
+    List the steps that inputs, LLM calls, tools and answers make, without their texts.
     """
     found: defaultdict[str, list[Step]] = defaultdict(list)
     for row in unit.select(_INPUTS, run_ids):
@@ -99,6 +118,10 @@ def derived_steps(unit: Unit, run_ids: Sequence[str]) -> Mapping[str, list[Step]
         )
     _add_first_inputs(unit, [run_id for run_id in run_ids if run_id not in found], found)
     _add_calls(found, unit.select(_CALLS, run_ids), unit.select(_TOOLS, run_ids))
+    for row in unit.select(_ANSWERS, run_ids):
+        # Where no call tells what the model said, the run's answer is known at least.
+        step = Step(f"{row.span_id}:answer", ASSISTANT, row.ended_ns, row.id, row.answer_message)
+        found[row.run_id].append(step)
     return found
 
 

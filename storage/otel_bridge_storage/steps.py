@@ -49,6 +49,10 @@ _TELLING = (
     Lookup(select(tool_calls.c.run_id).where(KEYS).distinct(), tool_calls.c.run_id),
     Lookup(select(runs.c.run_id).where(KEYS, runs.c.input_message.is_not(None)), runs.c.run_id),
 )
+# The answer of a run is a step only until a call tells what was said.
+_ANSWERED = Lookup(
+    select(runs.c.run_id).where(KEYS, runs.c.answer_message.is_not(None)), runs.c.run_id
+)
 _BY_ID = Lookup(select(steps.c.run_id).where(KEYS), steps.c.run_id, steps.c.step_id)
 _BY_CALL = Lookup(
     select(steps.c.call_id, steps.c.run_id).where(KEYS), steps.c.call_id, steps.c.run_id
@@ -86,6 +90,7 @@ def _grown_runs(unit: Unit, touched: set[str]) -> set[str]:
     grown -= {row.run_id for row in unit.select(_CHANGING, sorted(grown))}
     grown -= {row.run_id for row in unit.select(_UNNAMED, sorted(grown - bare))}
     grown -= {row.run_id for row in unit.select(_BY_ID, new_ids)}
+    grown -= {row.run_id for row in unit.select(_ANSWERED, sorted(grown))}
     first = first_calls(unit, sorted(grown))
     return grown - {unit.call_runs[span] for span in first if span in unit.call_runs}
 

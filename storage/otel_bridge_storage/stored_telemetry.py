@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, select
+from sqlalchemy.exc import DBAPIError
 
 from otel_bridge_storage.live_facts import LiveFacts, with_facts
 from otel_bridge_storage.readings import FactReading, Reader
@@ -39,8 +40,10 @@ _NO_SCOPE = {
 }
 
 
-# What was derived later than schema 1 is of no use here, and not there in an older file.
-_SPAN_COLUMNS = tuple(c.name for c in spans.columns if not c.name.startswith("link_"))
+# What was derived later than schema 1 is not there in an older file.
+_SPAN_COLUMNS = tuple(
+    c.name for c in spans.columns if not c.name.startswith("link_") and c.name != "log_hash"
+)
 
 
 class StoredTelemetry:
@@ -58,6 +61,7 @@ class StoredTelemetry:
         self._reader = reader
         self._wanted = wanted
         self._keys: set[bytes] = set()
+        self._stood_for: set[bytes] = set()
 
     @property
     def lost(self) -> Counter[str]:
@@ -74,15 +78,34 @@ class StoredTelemetry:
         try:
             names = ("span", "fact_key", "kind", "time_ns", "iteration", "data")
             facts.add(self._rows.walk(run_log, *names))
-            for rows in in_batches(self._rows.walk(spans, *_SPAN_COLUMNS), _BATCH):
+            for rows in in_batches(self._rows.walk(spans, *self._span_columns()), _BATCH):
                 live = facts.take([row["id"] for row in rows])
-                kept = [row for row in rows if self._wanted.takes_span(row)]
+                kept = [row for row in rows if self._takes_span(row)]
                 if kept:
                     yield self._spans(kept, live)
             if facts.left():
                 self.lost[run_log.name] += facts.left()
         finally:
             facts.close()
+
+    def _span_columns(self) -> tuple[str, ...]:
+        """
+        Name the columns to read; an older file has no spans that stand for log records.
+        """
+        try:
+            self._rows.connection.execute(select(spans.c.log_hash).limit(1)).all()
+        except DBAPIError:
+            return _SPAN_COLUMNS
+        return (*_SPAN_COLUMNS, "log_hash")
+
+    def _takes_span(self, row: Mapping[str, Any]) -> bool:
+        if not self._wanted.takes_span(row):
+            return False
+        if (digest := row.get("log_hash")) is not None:
+            # The log record is what was sent; its span was made here.
+            self._stood_for.add(bytes(digest))
+            return False
+        return True
 
     def logs(self) -> Iterator[list[LogRecord]]:
         """
@@ -95,7 +118,8 @@ class StoredTelemetry:
 
     def _takes_log(self, row: Mapping[str, Any]) -> bool:
         if self._wanted.by_span:
-            return _key(row["trace_id"], row["span_id"]) in self._keys
+            named = row["trace_id"] and _key(row["trace_id"], row["span_id"]) in self._keys
+            return bool(named) or bytes(row["hash"]) in self._stood_for
         return self._wanted.takes_time(row["time_ns"] or row["observed_ns"])
 
     def _spans(

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, insert, select
 
-from otel_bridge_storage.call_groups import UNKNOWN_TOOL, CallSpan, judge_tools
+from otel_bridge_storage.call_groups import judge_tools
 from otel_bridge_storage.call_links import TOOL_LINKS
 from otel_bridge_storage.call_rows import text, tool_call_row
+from otel_bridge_storage.call_spans import UNKNOWN_TOOL, CallSpan
+from otel_bridge_storage.readings import LOG_TOLD
 from otel_bridge_storage.schema import tool_calls
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.unit import Unit
@@ -45,7 +47,7 @@ def settle_tool_calls(unit: Unit) -> None:
     before = unit.select(_BEFORE, known)
     unit.delete(_DELETE, known)
     unit.write(_INSERT, rows)
-    unit.note_calls(before, rows)
+    unit.note_calls(before, rows, groups)
 
 
 def _tool_spans(unit: Unit, members: Sequence[int]) -> list[CallSpan]:
@@ -61,10 +63,16 @@ def _tool_spans(unit: Unit, members: Sequence[int]) -> list[CallSpan]:
     for span, (record, reading) in readings.items():
         if reading.tool is None:
             continue
-        run_id, outer = places[span]
+        home, grounds, outer = places[span]
         columns = tool_call_row(unit, record, reading, reading.tool)
-        columns["run_id"] = run_id or record.trace_id
-        nameless = columns["tool_name"] == UNKNOWN_TOOL
-        rank = (nameless, outer is not None, record.start_ns, record.trace_id, record.span_id)
-        result.append(CallSpan(span, outer, run_id is not None, rank, columns))
+        columns["run_id"] = home
+        rank = (
+            columns["tool_name"] == UNKNOWN_TOOL,
+            reading.tool.precedence == LOG_TOLD,
+            outer is not None,
+            record.start_ns,
+            record.trace_id,
+            record.span_id,
+        )
+        result.append(CallSpan(span, outer, grounds, rank, columns))
     return result

@@ -4,12 +4,12 @@ One write transaction and what is known in it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
 from otel_bridge_storage.allocation import Allocation
-from otel_bridge_storage.binding import Node
+from otel_bridge_storage.binding import Node, home_of
 from otel_bridge_storage.fitting import FittingReader
 from otel_bridge_storage.interning import KnownRows, Origins, Texts
 from otel_bridge_storage.readings import Message, Pricer, Reader, Reading
@@ -19,7 +19,12 @@ from otel_bridge_storage.span_rows import PreparedSpan, load_by_id, records_text
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.step_rows import Turn
 
-_PLACES = Lookup(select(spans.c.id, spans.c.run_id, spans.c.outer_call).where(KEYS), spans.c.id)
+_PLACES = Lookup(
+    select(
+        spans.c.id, spans.c.trace_id, spans.c.run_id, spans.c.session_id, spans.c.outer_call
+    ).where(KEYS),
+    spans.c.id,
+)
 
 
 @dataclass(slots=True)
@@ -31,6 +36,7 @@ class Change:
         prepared: Its row on the way to the database; None where it stands as it is.
         stored: The node it had before; None for a new span.
         node: The node it has now.
+        log_hash: Of the log record that the span stands for, where it does.
     """
 
     record: SpanRecord
@@ -38,6 +44,7 @@ class Change:
     prepared: PreparedSpan | None
     node: Node
     stored: Node | None
+    log_hash: bytes | None = None
 
     @property
     def id(self) -> int:
@@ -45,6 +52,31 @@ class Change:
         The span's row id.
         """
         return self.node.id
+
+
+class Place(NamedTuple):
+    """
+    Where a span that is bound belongs.
+
+    Attributes:
+        home: The run, be it an agent's or one that its session or its trace stands for.
+        grounds: What says so: 2 an agent's span, 1 the session, 0 the trace alone.
+        outer_call: The LLM or tool span around it.
+    """
+
+    home: str
+    grounds: int
+    outer_call: int | None
+
+    @classmethod
+    def of(
+        cls, trace_id: str, run_id: str | None, session_id: str | None, outer_call: int | None
+    ) -> "Place":
+        """
+        Make a place of what a span is bound to.
+        """
+        grounds = 2 if run_id is not None else 1 if session_id is not None else 0
+        return cls(home_of(run_id, trace_id, session_id), grounds, outer_call)
 
 
 @dataclass(slots=True)
@@ -139,13 +171,19 @@ class Unit:
             result[row_id] = self._read[row_id] = (record, self.reader.read_span(record))
         return result
 
-    def note_calls(self, rows_before: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> None:
+    def note_calls(
+        self,
+        rows_before: Sequence[Any],
+        rows: Sequence[Mapping[str, Any]],
+        groups: Sequence[Sequence[int]],
+    ) -> None:
         """
         Take note of what became of some calls.
 
         Args:
             rows_before: Span, run and whether it was counted, of the rows that were there.
             rows: The rows that are there now.
+            groups: The spans that were judged together.
         """
         before = {row.span: row.run_id for row in rows_before}
         after = {row["span"]: row["run_id"] for row in rows}
@@ -156,6 +194,12 @@ class Unit:
         self.fresh_runs.update(before[call] for call in sunk)
         self.call_runs.update(after)
         self.dirty_runs.update(before.values(), after.values())
+        regrouped = {row["span"] for row in rows if row["counted"]} & copies | sunk
+        for group in groups:
+            # What a copy that left or joined tells of times is no longer, or newly, the run's.
+            if not regrouped.isdisjoint(group):
+                told = (known.get(call) for call in group for known in (before, after))
+                self.reshaped_runs.update(run for run in told if run)
         for call in before.keys() | after.keys():
             if before.get(call) != after.get(call):
                 if call in before and call in after:
@@ -171,17 +215,18 @@ class Unit:
         self.dirty_runs.add(run_id)
         self.heard_ns[run_id] = max(time_ns, self.heard_ns.get(run_id, time_ns))
 
-    def places(self, ids: Sequence[int]) -> dict[int, tuple[str | None, int | None]]:
+    def places(self, ids: Sequence[int]) -> dict[int, Place]:
         """
-        Give the run and the outer call of spans that are stored and bound.
+        Say where spans belong that are stored and bound.
         """
-        found: dict[int, tuple[str | None, int | None]] = {}
+        found: dict[int, Place] = {}
         for row_id in ids:
             if (change := self.changes.get(row_id)) is not None:
-                found[row_id] = (change.node.bound.run_id, change.node.bound.outer_call)
+                run_id, outer_call, session_id, _ = change.node.bound
+                found[row_id] = Place.of(change.node.key[0], run_id, session_id, outer_call)
         missing = [row_id for row_id in ids if row_id not in found]
         for row in self.select(_PLACES, missing):
-            found[row.id] = (row.run_id, row.outer_call)
+            found[row.id] = Place.of(row.trace_id, row.run_id, row.session_id, row.outer_call)
         return found
 
     def known_before(self, ids: Iterable[int]) -> list[int]:

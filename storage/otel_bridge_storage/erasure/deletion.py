@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
+from otel_bridge_storage.binding import home_of
 from otel_bridge_storage.erasure.erased import Erased
 from otel_bridge_storage.erasure.spans_of import linked_traces, neighbours
 from otel_bridge_storage.event_tables import run_events
@@ -23,7 +24,12 @@ from otel_bridge_storage.schema import (
 from otel_bridge_storage.statements import KEYS, Lookup
 from otel_bridge_storage.unit import Unit
 
-_GONE = Lookup(select(spans.c.trace_id, spans.c.span_id, spans.c.run_id).where(KEYS), spans.c.id)
+_GONE = Lookup(
+    select(
+        spans.c.trace_id, spans.c.span_id, spans.c.run_id, spans.c.session_id, spans.c.log_hash
+    ).where(KEYS),
+    spans.c.id,
+)
 _TRACES_OF = Lookup(select(spans.c.trace_id).where(KEYS).distinct(), spans.c.id)
 _LEFT = Lookup(select(spans.c.trace_id).where(KEYS).distinct(), spans.c.trace_id)
 _SPANS_IN = Lookup(select(spans.c.id, spans.c.trace_id).where(KEYS), spans.c.trace_id)
@@ -35,11 +41,12 @@ _DELETE_OF = tuple(Lookup(delete(t).where(KEYS), t.c.span) for t in _DEPENDENT)
 _DELETE_SPANS = Lookup(delete(spans).where(KEYS), spans.c.id)
 _LOGS_OF_SPANS = Lookup(select(logs.c.id).where(KEYS), logs.c.trace_id, logs.c.span_id)
 _LOGS_OF_TRACES = Lookup(select(logs.c.id).where(KEYS), logs.c.trace_id)
+_LOGS_BY_HASH = Lookup(select(logs.c.id).where(KEYS), logs.c.hash)
 _DELETE_LOGS = Lookup(delete(logs).where(KEYS), logs.c.id)
 _RUNS = Lookup(select(runs.c.run_id).where(KEYS), runs.c.run_id)
 
 
-def delete_spans(unit: Unit, doomed: set[int]) -> Erased:
+def delete_spans(unit: Unit, doomed: set[int], *, keep_logs: bool = False) -> Erased:
     """
     Delete spans with their logs, calls, steps and entries of the run log.
 
@@ -52,18 +59,23 @@ def delete_spans(unit: Unit, doomed: set[int]) -> Erased:
     near = {row.trace_id for row in unit.select(_TRACES_OF, sorted(neighbours(unit, doomed)))}
     gone = unit.select(_GONE, ids)
     near |= linked_traces(unit, {row.trace_id for row in gone})
-    concerned = _runs_of(unit, ids) | {row.run_id or row.trace_id for row in gone}
+    concerned = _runs_of(unit, ids) | {
+        home_of(row.run_id, row.trace_id, row.session_id) for row in gone
+    }
     there = _count_runs(unit, concerned)
     _delete_dependent(unit, ids)
     unit.delete(_DELETE_SPANS, ids)
     traces = sorted({row.trace_id for row in gone})
     left = {row.trace_id for row in unit.select(_LEFT, traces)}
-    logs_gone = _logs_of(unit, gone, [trace for trace in traces if trace not in left])
+    whole = [trace for trace in traces if trace not in left]
+    logs_gone = set() if keep_logs else _logs_of(unit, gone, whole)
     delete_logs(unit, logs_gone)
     unit.fresh_runs |= concerned
     unit.reshaped_runs |= concerned
     replay(unit, sorted(left | near))
-    return Erased(runs=there - _count_runs(unit, concerned), spans=len(gone), logs=len(logs_gone))
+    return Erased(
+        runs=there - _count_runs(unit, concerned), spans=_sent(gone), logs=len(logs_gone)
+    )
 
 
 def foresee(unit: Unit, doomed: set[int]) -> Erased:
@@ -74,7 +86,14 @@ def foresee(unit: Unit, doomed: set[int]) -> Erased:
     traces = sorted({row.trace_id for row in gone})
     there = {row.trace_id for row in unit.select(_SPANS_IN, traces) if row.id not in doomed}
     found = _logs_of(unit, gone, [trace for trace in traces if trace not in there])
-    return Erased(spans=len(gone), logs=len(found))
+    return Erased(spans=_sent(gone), logs=len(found))
+
+
+def _sent(gone: Sequence[Any]) -> int:
+    """
+    Count the spans that were sent as such, and do not stand for log records.
+    """
+    return sum(row.log_hash is None for row in gone)
 
 
 def _runs_of(unit: Unit, ids: Sequence[int]) -> set[str]:
@@ -101,7 +120,9 @@ def _logs_of(unit: Unit, gone: Sequence[Any], whole_traces: Sequence[str]) -> se
     Find the logs of some spans, and of traces of which nothing is left.
     """
     keys = sorted((row.trace_id, row.span_id) for row in gone)
+    stood_for = [row.log_hash for row in gone if row.log_hash is not None]
     found = {row.id for row in unit.select(_LOGS_OF_SPANS, keys)}
+    found |= {row.id for row in unit.select(_LOGS_BY_HASH, stood_for)}
     return found | {row.id for row in unit.select(_LOGS_OF_TRACES, whole_traces)}
 
 

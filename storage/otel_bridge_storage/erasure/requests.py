@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
+from otel_bridge_storage.binding import home_of
 from otel_bridge_storage.database import Database
 from otel_bridge_storage.erasure.deletion import delete_logs, delete_spans
 from otel_bridge_storage.erasure.erased import Erased
@@ -103,6 +104,8 @@ def _named_spans(connection: Connection, name: str, value: str) -> dict[int, str
     if name not in ("session_id", "user_id"):
         return {}
     rows = connection.execute(
-        select(spans.c.id, spans.c.run_id, spans.c.trace_id).where(spans.c[name] == value)
+        select(spans.c.id, spans.c.run_id, spans.c.trace_id, spans.c.session_id).where(
+            spans.c[name] == value
+        )
     )
-    return {row.id: row.run_id or row.trace_id for row in rows}
+    return {row.id: home_of(row.run_id, row.trace_id, row.session_id) for row in rows}

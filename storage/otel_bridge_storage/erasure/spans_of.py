@@ -6,12 +6,20 @@ from collections.abc import Iterable
 
 from sqlalchemy import select
 
+from otel_bridge_storage.binding import home_of
 from otel_bridge_storage.call_links import LLM_LINKS, TOOL_LINKS
 from otel_bridge_storage.schema import llm_calls, runs, spans, tool_calls
 from otel_bridge_storage.statements import KEYS, Lookup
 from otel_bridge_storage.unit import Unit
 
-_TRACES = Lookup(select(runs.c.trace_id, runs.c.run_id, runs.c.span_id).where(KEYS), runs.c.run_id)
+_TRACES = Lookup(select(runs.c.trace_id).where(KEYS), runs.c.run_id)
+_CALLED = Lookup(
+    select(spans.c.trace_id)
+    .join(llm_calls, llm_calls.c.span == spans.c.id)
+    .where(KEYS)
+    .distinct(),
+    llm_calls.c.run_id,
+)
 _STRETCHES = Lookup(
     select(spans.c.trace_id).where(spans.c.role == "run", KEYS).distinct(), spans.c.run_id
 )
@@ -22,7 +30,9 @@ _PLACES = Lookup(
     select(spans.c.id, spans.c.trace_id, spans.c.run_id, spans.c.role).where(KEYS), spans.c.id
 )
 _IN_TRACES = Lookup(
-    select(spans.c.id, spans.c.trace_id, spans.c.run_id, spans.c.role).where(KEYS),
+    select(spans.c.id, spans.c.trace_id, spans.c.run_id, spans.c.session_id, spans.c.role).where(
+        KEYS
+    ),
     spans.c.trace_id,
 )
 
@@ -75,16 +85,14 @@ def linked_traces(unit: Unit, traces: set[str]) -> set[str]:
 
 
 def _inside(unit: Unit, wanted: set[str]) -> set[int]:
-    rows = unit.select(_TRACES, sorted(wanted))
-    # A run without a span of its own is what its trace holds outside of other runs.
-    implicit = {row.run_id for row in rows if row.span_id is None}
-    traces = {row.trace_id for row in rows}
+    traces = {row.trace_id for row in unit.select(_TRACES, sorted(wanted))}
+    traces |= {row.trace_id for row in unit.select(_CALLED, sorted(wanted))}
     traces |= {row.trace_id for row in unit.select(_STRETCHES, sorted(wanted))}
     traces |= linked_traces(unit, traces)
     return {
         row.id
         for row in unit.select(_IN_TRACES, sorted(traces))
-        if row.run_id in wanted or (row.run_id is None and row.trace_id in implicit)
+        if home_of(row.run_id, row.trace_id, row.session_id) in wanted
     }
 
 

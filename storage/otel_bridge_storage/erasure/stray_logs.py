@@ -1,5 +1,6 @@
 """
-Log records that belong to no span that is there: found by age, or by whom they name.
+Log records that belong to no span that is there, and that no span stands for: found by
+age, or by whom they name.
 """
 
 from sqlalchemy import Connection, and_, or_, select
@@ -14,7 +15,12 @@ _NAMES = {
 }
 _of_a_span = (
     select(spans.c.id)
-    .where(spans.c.trace_id == logs.c.trace_id, spans.c.span_id == logs.c.span_id)
+    .where(
+        or_(
+            and_(spans.c.trace_id == logs.c.trace_id, spans.c.span_id == logs.c.span_id),
+            spans.c.log_hash == logs.c.hash,
+        )
+    )
     .exists()
 )
 
