@@ -19,15 +19,18 @@ from otel_bridge_storage.errors import OtelBridgeError
 from otel_bridge_storage.queue_stats import QueueStats
 
 from otel_bridge.content import ContentPolicy, Redact
+from otel_bridge.dialects import Dialects
 from otel_bridge.export import (
     ContentFilteringExporter,
     Protocol,
     endpoint_configured,
     otlp_exporter,
 )
+from otel_bridge.pricing import prices_of
 from otel_bridge.process_ends import close_at_end_of_child
 from otel_bridge.processor import RunLogLogRecordProcessor, RunLogSpanProcessor
 from otel_bridge.recorder import Recorder
+from otel_bridge.recording import Recording
 from otel_bridge.threads import propagate_to_threads
 
 DEFAULT_DATABASE = "otel-bridge.db"
@@ -140,6 +143,7 @@ def install(
     otlp_content: bool | None = None,
     capture_content: bool = True,
     redact: Redact | None = None,
+    prices: str | Path | None = None,
     service_name: str | None = None,
     tracer_provider: TracerProvider | None = None,
     logger_provider: LoggerProvider | None = None,
@@ -169,6 +173,8 @@ def install(
             that the Recorder makes.
         redact: Called with an attribute's name and each text of content; gives the text
             to store and to send.
+        prices: A file of prices of one's own, before the price list; by default
+            `$OTEL_BRIDGE_PRICES`, if that is set.
         service_name: `service.name` of a provider that this call makes.
         threads: Carry the current run into new threads and thread pools.
         max_items: Spans that may wait to be written.
@@ -179,6 +185,7 @@ def install(
         DatabaseError: The database is not one of ours, is damaged, of a newer version, or
             in a folder that does not exist. One that cannot be opened now is logged,
             and tried again with each batch.
+        PriceFileError: The file of prices cannot be read, or makes no sense.
         OtelBridgeError: The program's tracer provider is not of the OpenTelemetry SDK.
         ValueError: The OTLP endpoint or protocol is malformed.
     """
@@ -187,14 +194,19 @@ def install(
     export = None
     if otlp_endpoint is not None or (made and endpoint_configured()):
         export = otlp_exporter(otlp_endpoint, protocol=otlp_protocol, headers=otlp_headers)
-    processor = RunLogSpanProcessor(
+    pricer = prices_of(prices)
+    # Loading the prices later would hold up the writer with calls waiting behind it.
+    pricer.warm()
+    recording = Recording(
         target,
-        capture_content=capture_content,
-        redact=redact,
+        reader=Dialects(),
+        pricer=pricer,
+        policy=ContentPolicy(keep=capture_content, redact=redact),
         max_items=max_items,
         max_bytes=max_bytes,
         block_s=block_s,
     )
+    processor = RunLogSpanProcessor(recording)
     provider.add_span_processor(processor)
     attach_logs(processor, logger_provider, provider.resource)
     batches = None

@@ -1,5 +1,6 @@
 """
-Looking after a database: making derived rows anew, and erasing what should not stay.
+Looking after a database: making derived rows anew, pricing calls anew, and erasing what
+should not stay.
 
 Each function opens the database for itself; programs that record into it go on.
 """
@@ -7,24 +8,32 @@ Each function opens the database for itself; programs that record into it go on.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from otel_bridge_storage import erasure
+from otel_bridge_storage import erasure, repricing
 from otel_bridge_storage import rebuild as rebuilding
 from otel_bridge_storage.database import Database
 from otel_bridge_storage.erasure import HOLD_TAG, Erased
 from otel_bridge_storage.errors import DatabaseError, QueryError
 from otel_bridge_storage.opening import open_existing
 from otel_bridge_storage.rebuild import Rebuilt
+from otel_bridge_storage.repricing import Repriced
 from sqlalchemy.exc import DBAPIError
 
 from otel_bridge.dialects import Dialects
-from otel_bridge.pricing import GenaiPrices
+from otel_bridge.pricing import prices_of
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_FURTHEST_NS = 2**63 - 1
 
 
 def rebuild(
-    database: str | Path, *, progress: Callable[[int, int], None] | None = None
+    database: str | Path,
+    *,
+    prices: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Rebuilt:
     """
     Make runs, calls, steps and sessions anew from the spans, logs and facts recorded.
@@ -32,14 +41,53 @@ def rebuild(
     A database of an older version is brought up to date by that.
 
     Args:
+        prices: A file of prices of one's own; by default `$OTEL_BRIDGE_PRICES`, if set.
         progress: Called with how many spans are done, and how many there are.
 
     Raises:
+        PriceFileError: The file of prices makes no sense.
         DatabaseError: There is no such database, or it cannot be written.
     """
+    pricer = prices_of(prices)
     with _opened(database) as opened:
-        return rebuilding.rebuild(
-            opened, reader=Dialects(), pricer=GenaiPrices(), progress=progress
+        return rebuilding.rebuild(opened, reader=Dialects(), pricer=pricer, progress=progress)
+
+
+def reprice(
+    database: str | Path,
+    *,
+    prices: str | Path | None = None,
+    since: timedelta | datetime | None = None,
+    model: str | None = None,
+    dry_run: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Repriced:
+    """
+    Work out anew what the recorded calls cost, each at the prices of its time.
+
+    Args:
+        prices: A file of prices of one's own; by default `$OTEL_BRIDGE_PRICES`, if set.
+        since: Only calls that started since so long ago, or since this moment.
+        model: Only calls of this model: the response's, else the request's.
+        dry_run: Change nothing, and say what would change.
+        progress: Called with how many calls are done, and how many there are.
+
+    Raises:
+        PriceFileError: The file of prices makes no sense.
+        QueryError: The moment has no UTC offset.
+        DatabaseError: There is no such database, or it cannot be written.
+    """
+    pricer = prices_of(prices)
+    since_ns = None if since is None else _moment_ns("since", since)
+    with _opened(database) as opened:
+        return repricing.reprice(
+            opened,
+            reader=Dialects(),
+            pricer=pricer,
+            since_ns=since_ns,
+            model=model,
+            dry_run=dry_run,
+            progress=progress,
         )
 
 
@@ -71,7 +119,7 @@ def erase(
         return erasure.erase(
             opened,
             reader=Dialects(),
-            pricer=GenaiPrices(),
+            pricer=prices_of(),
             run_id=run_id,
             session_id=session_id,
             user_id=user_id,
@@ -110,8 +158,8 @@ def prune(
         return erasure.prune(
             opened,
             reader=Dialects(),
-            pricer=GenaiPrices(),
-            before_ns=None if older_than is None else _before_ns(older_than),
+            pricer=prices_of(),
+            before_ns=None if older_than is None else _moment_ns("older_than", older_than),
             max_bytes=max_bytes,
             keep_errors=keep_errors,
             hold_tags=hold_tags,
@@ -129,9 +177,11 @@ def _opened(target: str | Path) -> Iterator[Database]:
             raise DatabaseError(f"{database.address} refused: {error.orig}") from error
 
 
-def _before_ns(older_than: timedelta | datetime) -> int:
-    if isinstance(older_than, timedelta):
-        return time.time_ns() - int(older_than.total_seconds() * 10**9)
-    if older_than.tzinfo is None:
-        raise QueryError(f"older_than={older_than} has no UTC offset: give an aware datetime")
-    return int(older_than.timestamp() * 10**9)
+def _moment_ns(name: str, moment: timedelta | datetime) -> int:
+    if isinstance(moment, timedelta):
+        ns = time.time_ns() - moment // _MICROSECOND * 1000
+    elif moment.tzinfo is None:
+        raise QueryError(f"{name}={moment} has no UTC offset: give an aware datetime")
+    else:
+        ns = (moment - _EPOCH) // _MICROSECOND * 1000
+    return max(-_FURTHEST_NS, min(ns, _FURTHEST_NS))

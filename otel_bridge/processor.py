@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from otel_bridge.content import ContentPolicy, Redact
 from otel_bridge.dialects.registry import Dialects
-from otel_bridge.pricing import GenaiPrices
+from otel_bridge.pricing import prices_of
 from otel_bridge.recording import Recording
 from otel_bridge.session import mark
 
@@ -54,7 +54,7 @@ class RunLogSpanProcessor(SpanProcessor):
         if isinstance(target, Recording):
             self.recording = target
         else:
-            pricer = GenaiPrices()
+            pricer = prices_of()
             # Loading the prices later would hold up the writer with calls waiting behind it.
             pricer.warm()
             self.recording = Recording(

@@ -58,7 +58,11 @@ def toured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("demo")
     ended = _run(folder, "demo")
     assert ended.returncode == 0, ended.stderr
-    assert ended.stderr == "2 of 16 calls have no known price and are not in the cost\n"
+    assert ended.stderr.splitlines() == [
+        "2 of 16 calls have no known price and are not in the cost:",
+        "1 call of house house-llama: no price for the model house-llama of house",
+        "1 call of openai gpt-4o: the call failed without an answer",
+    ]
     return folder, ended.stdout
 
 

@@ -1,10 +1,11 @@
 """
 What can be typed to look after a database: check it, get out what it holds, make derived
-rows anew, erase.
+rows or prices anew, erase.
 """
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -15,6 +16,15 @@ from otel_bridge.cli.moments import parse_moment
 from otel_bridge.cli.sizes import parse_size
 
 Command = Callable[[str], Callable[[Callable[..., int]], Any]]
+Prices = Annotated[
+    Path | None,
+    typer.Option(
+        "--prices",
+        envvar="OTEL_BRIDGE_PRICES",
+        metavar="FILE",
+        help="A file of prices of your own, before the price list.",
+    ),
+]
 
 
 def add_commands(command: Command) -> None:
@@ -27,6 +37,7 @@ def add_commands(command: Command) -> None:
     command("check")(_check)
     command("export")(_export)
     command("rebuild")(_rebuild)
+    command("reprice")(_reprice)
     command("prune")(_prune)
 
 
@@ -92,7 +103,7 @@ def _export(
     )
 
 
-def _rebuild(db: options.Db = options.DEFAULT_DB) -> int:
+def _rebuild(db: options.Db = options.DEFAULT_DB, prices: Prices = None) -> int:
     """
     Make runs, calls, steps and sessions anew from what was recorded.
 
@@ -100,7 +111,26 @@ def _rebuild(db: options.Db = options.DEFAULT_DB) -> int:
     """
     from otel_bridge.cli.commands.rebuild import rebuild
 
-    return rebuild(db=db)
+    return rebuild(db=db, prices=prices)
+
+
+def _reprice(
+    db: options.Db = options.DEFAULT_DB,
+    prices: Prices = None,
+    since: options.Since = None,
+    model: options.Model = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing, and say what would change.")
+    ] = False,
+) -> int:
+    """
+    Work out anew what the recorded calls cost, each at the prices of its time.
+
+    Programs may record meanwhile; give them the same prices by OTEL_BRIDGE_PRICES.
+    """
+    from otel_bridge.cli.commands.reprice import reprice
+
+    return reprice(db=db, prices=prices, since=since, model=model, dry_run=dry_run)
 
 
 def _prune(

@@ -2,7 +2,7 @@
 The prices of one model at one time, and exact sums with them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Any
 
@@ -12,6 +12,8 @@ _PICOUSD_PER_USD = 10**12
 _PER_MILLION = Decimal(10**6)
 _PER_THOUSAND = Decimal(10**3)
 _DIGITS = 60
+# Sums of calls must fit into 64 bits; no call costs ten thousand dollars.
+_DEAREST = 10_000 * _PICOUSD_PER_USD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +39,22 @@ class Rate:
                 price = above
         return price
 
+    def times(self, factor: Decimal) -> "Rate":
+        """
+        Give the same rate, multiplied.
+        """
+        with localcontext(prec=_DIGITS):
+            tiers = tuple((start, price * factor) for start, price in self.tiers)
+            return Rate(base=self.base * factor, tiers=tiers)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
     """
-    The prices of one model at one time; None where the list has none.
+    The prices of one model at one time; None where there is none.
 
     Attributes:
+        source: Where they are from, for the reason of a call that they do not price.
         per_thousand_requests: USD for a thousand requests beside the tokens.
         free: The model costs nothing, whatever its usage.
     """
@@ -56,6 +67,7 @@ class Rates:
     reasoning: Rate | None = None
     per_thousand_requests: Decimal = Decimal(0)
     free: bool = False
+    source: str = "the price list"
 
     @classmethod
     def of(cls, prices: Any, *, free: bool) -> "Rates":
@@ -74,6 +86,17 @@ class Rates:
             free=free,
         )
 
+    def times(self, factor: Decimal) -> "Rates":
+        """
+        Give the prices after a discount: those of tokens, multiplied.
+        """
+        changed: dict[str, Any] = {
+            field.name: rate.times(factor)
+            for field in fields(self)
+            if isinstance(rate := getattr(self, field.name), Rate)
+        }
+        return replace(self, **changed)
+
     def price(self, usage: Usage) -> Price:
         """
         Price a call; what the list prices and the call does not tell leaves it unpriced.
@@ -85,17 +108,20 @@ class Rates:
             return Price(unpriced_reason=problem)
         with localcontext(prec=_DIGITS):
             usd = self._usd(usage) * _PICOUSD_PER_USD
-            return Price(picousd=int(usd.to_integral_value(ROUND_HALF_EVEN)))
+            picousd = int(usd.to_integral_value(ROUND_HALF_EVEN))
+        if picousd > _DEAREST:
+            return Price(unpriced_reason="so many tokens in one call are not believed")
+        return Price(picousd=picousd)
 
     def _problem(self, usage: Usage) -> str | None:
         if self.input is None:
-            return "the price list has no price for input tokens of this model"
+            return f"{self.source} has no price for input tokens of this model"
         if usage.input_tokens is None:
             return "the number of input tokens is not known"
         if usage.output_tokens is None and self.output is not None:
             return "the number of output tokens is not known"
         if usage.output_tokens and self.output is None:
-            return "the price list has no price for output tokens of this model"
+            return f"{self.source} has no price for output tokens of this model"
         cached = (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
         if cached > usage.input_tokens:
             return "more cached tokens than input tokens"
@@ -105,20 +131,26 @@ class Rates:
             return "more reasoning tokens than output tokens"
         return None
 
+    def parts(self, usage: Usage) -> tuple[tuple[str, int, Rate | None], ...]:
+        """
+        Split a call into what is paid for: the part, how many tokens, at which rate.
+        """
+        read, write = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
+        whole, hour = usage.input_tokens or 0, usage.cache_write_1h_tokens or 0
+        output, reasoning = usage.output_tokens or 0, usage.reasoning_tokens or 0
+        return (
+            ("input, not cached", whole - read - write, self.input),
+            ("cache read", read, self.cache_read or self.input),
+            ("cache write", write - hour, self.cache_write or self.input),
+            ("cache write, 1 h", hour, self.cache_write_1h or self.cache_write or self.input),
+            ("output", output - reasoning, self.output),
+            ("reasoning", reasoning, self.reasoning or self.output),
+        )
+
     def _usd(self, usage: Usage) -> Decimal:
         whole = usage.input_tokens or 0
-        read, write = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
-        hour = usage.cache_write_1h_tokens or 0
-        output, reasoning = usage.output_tokens or 0, usage.reasoning_tokens or 0
-        tokens = (
-            (whole - read - write, self.input),
-            (read, self.cache_read or self.input),
-            (write - hour, self.cache_write or self.input),
-            (hour, self.cache_write_1h or self.cache_write or self.input),
-            (output - reasoning, self.output),
-            (reasoning, self.reasoning or self.output),
-        )
-        total = sum((rate.at(whole) * n for n, rate in tokens if rate and n), Decimal(0))
+        parts = ((rate, n) for _, n, rate in self.parts(usage))
+        total = sum((rate.at(whole) * n for rate, n in parts if rate and n), Decimal(0))
         return total / _PER_MILLION + self.per_thousand_requests / _PER_THOUSAND
 
 

@@ -53,6 +53,14 @@ COST = Report(
     _LLM_FILTERS,
     ("llm_calls", "unpriced_calls", "error_calls"),
 )
+UNPRICED = Report("unpriced", ("run_keys", "llm_calls", "unpriced_calls"), _LLM_KEYS, _LLM_FILTERS)
+COST_CHECK = Report(
+    "cost_check",
+    ("run_keys", "llm_calls", "emitted_costs"),
+    (*_LLM_KEYS, "source"),
+    _LLM_FILTERS,
+    ("llm_calls", "compared_calls", "only_ours_calls", "only_emitted_calls", "neither_calls"),
+)
 TOKENS = Report(
     "tokens",
     ("run_keys", "llm_calls"),
@@ -79,7 +87,7 @@ RUN_VIEWS = Report(
 )
 STEP_VIEWS = Report("step_views", ("run_keys", "steps"), filters=("run_id", "session_id"))
 
-REPORTS = (COST, TOKENS, LATENCY, TOOLS, ERRORS, RUN_VIEWS, STEP_VIEWS)
+REPORTS = (COST, UNPRICED, COST_CHECK, TOKENS, LATENCY, TOOLS, ERRORS, RUN_VIEWS, STEP_VIEWS)
 
 VIEWS = {
     "runs": ("runs", "open_runs", "texts"),

@@ -90,6 +90,50 @@ class Queries:
         """
         return self._grouped(catalog.COST, by, timezone, limit, filters)
 
+    def unpriced(
+        self,
+        by: Names = ("provider", "model"),
+        *,
+        timezone: str = "UTC",
+        limit: int | None = None,
+        **filters: Unpack[Filters],
+    ) -> Result:
+        """
+        Count the LLM calls without a known price, which `cost` leaves out, by reason.
+
+        Returns:
+            The keys, then reason, unpriced_calls, input_tokens, output_tokens and last_at.
+
+        Raises:
+            QueryError: A key, filter, time or limit makes no sense.
+        """
+        return self._grouped(catalog.UNPRICED, by, timezone, limit, filters)
+
+    def cost_check(
+        self,
+        by: Names = "source",
+        *,
+        timezone: str = "UTC",
+        limit: int | None = None,
+        **filters: Unpack[Filters],
+    ) -> Result:
+        """
+        Compare the cost of LLM calls with what their telemetry claims.
+
+        Args:
+            by: The keys here include `source`, the dialect that read the claim.
+
+        Returns:
+            The keys, then llm_calls, compared_calls, compared_cost_usd (ours),
+            compared_emitted_usd (the telemetry's), difference_usd (theirs less ours), and
+            only_ours_calls, only_emitted_calls and neither_calls. The sums are over the
+            compared calls alone, which have both; they are not what all calls cost.
+
+        Raises:
+            QueryError: A key, filter, time or limit makes no sense.
+        """
+        return self._grouped(catalog.COST_CHECK, by, timezone, limit, filters)
+
     def tokens(
         self,
         by: Names = (),

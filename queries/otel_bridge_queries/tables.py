@@ -156,13 +156,37 @@ _LLM_CALL_DETAILS = Table(
         *_columns(
             "llm_calls",
             "VARCHAR",
-            "operation request_model response_model response_id unpriced_reason dialect",
+            "operation request_model response_model response_id service_tier unpriced_reason "
+            "dialect",
         ),
         *_columns("llm_calls", "BIGINT", "span iteration emitted_cost_picousd"),
         *_columns("llm_calls", "VARCHAR[]", "finish_reasons"),
         *_SPAN_IDS,
     ),
     "llm_calls.counted = 1",
+)
+
+_UNPRICED_CALLS = Table(
+    "unpriced_calls",
+    "llm_calls",
+    "llm_calls.span",
+    (
+        *_columns("llm_calls", "BIGINT", "span"),
+        Column("reason", "VARCHAR", "llm_calls.unpriced_reason"),
+    ),
+    "llm_calls.counted = 1 AND llm_calls.cost_picousd IS NULL",
+)
+
+# Telemetry that knows no price of a model claims that it cost nothing.
+_EMITTED_COSTS = Table(
+    "emitted_costs",
+    "llm_calls",
+    "llm_calls.span",
+    (
+        *_columns("llm_calls", "BIGINT", "span emitted_cost_picousd"),
+        Column("source", "VARCHAR", "llm_calls.emitted_cost_source"),
+    ),
+    "llm_calls.counted = 1 AND llm_calls.emitted_cost_picousd > 0",
 )
 
 _TOOL_CALLS = Table(
@@ -265,6 +289,8 @@ TABLES = {
         _OPEN_RUNS,
         _LLM_CALLS,
         _LLM_CALL_DETAILS,
+        _UNPRICED_CALLS,
+        _EMITTED_COSTS,
         _TOOL_CALLS,
         _TOOL_CALL_DETAILS,
         _STEPS,

@@ -5,39 +5,94 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import typer
 from otel_bridge_queries import Queries, Result
 
+from otel_bridge.cli.cost_tables import print_check, print_unpriced
 from otel_bridge.cli.formats import Format
 from otel_bridge.cli.output import note
 from otel_bridge.cli.reports import group_keys, print_result, report, total_row, with_whole_run
+from otel_bridge.cli.texts import counted, text
+
+_REASONS_SHOWN = 20
 
 
 def cost(
-    *, db: str, form: Format, by: Sequence[str], filters: Mapping[str, Any], limit: int | None
+    *,
+    db: str,
+    form: Format,
+    by: Sequence[str] | None,
+    filters: Mapping[str, Any],
+    limit: int | None,
+    unpriced: bool = False,
+    emitted: bool = False,
 ) -> int:
     """
-    Print the cost report.
+    Print the cost report, or what belongs to it.
 
     The last line of a table is the total over all groups, those that a limit leaves
     out included; it counts a call once, also where groups overlap as tags do.
+
+    Args:
+        by: The group keys; None for those that are usual.
+        unpriced: Print the calls without a price instead, by reason.
+        emitted: Print the cost that the telemetry claims beside ours instead.
     """
-    keys = group_keys(by)
+    if unpriced and emitted:
+        raise typer.BadParameter("--unpriced and --emitted are two reports: give one of them")
     chosen = with_whole_run(db, filters)
-
-    def both(queries: Queries) -> tuple[Result, Result]:
-        return queries.cost(by=keys, **chosen, limit=limit), queries.cost(by=[], **chosen)
-
-    result, totals = report(db, both)
-    total = total_row(keys, totals.dicts()) if keys else None
-    print_result(result, form, empty="no model calls match", total=total, figures=True)
-    if form is Format.TABLE and result.rows:
-        _say_what_is_unpriced(totals.dicts()[0])
+    if unpriced:
+        keys = group_keys(by or ["provider", "model"])
+        result = report(db, lambda queries: queries.unpriced(by=keys, **chosen, limit=limit))
+        print_unpriced(result, keys, form, empty="no model call without a price matches")
+    elif emitted:
+        _print_check(db, form, group_keys(by or ["source"]), chosen, limit)
+    else:
+        _print_cost(db, form, group_keys(by or ["model"]), chosen, limit)
     return 0
 
 
-def _say_what_is_unpriced(total: Mapping[str, Any]) -> None:
-    unpriced, calls = total["unpriced_calls"], total["llm_calls"]
-    if unpriced:
-        noun = "call" if calls == 1 else "calls"
-        has, are = ("has", "is") if unpriced == 1 else ("have", "are")
-        note(f"{unpriced} of {calls} {noun} {has} no known price and {are} not in the cost")
+def _print_cost(
+    db: str, form: Format, keys: Sequence[str], chosen: Mapping[str, Any], limit: int | None
+) -> None:
+    def all_three(queries: Queries) -> tuple[Result, Result, Result | None]:
+        result = queries.cost(by=keys, **chosen, limit=limit)
+        totals = queries.cost(by=[], **chosen)
+        told = form is Format.TABLE and result.rows and totals.dicts()[0]["unpriced_calls"]
+        return result, totals, queries.unpriced(**chosen) if told else None
+
+    result, totals, unpriced = report(db, all_three)
+    total = total_row(keys, totals.dicts()) if keys else None
+    print_result(result, form, empty="no model calls match", total=total, figures=True)
+    if unpriced is not None:
+        _say_what_is_unpriced(totals.dicts()[0], unpriced)
+
+
+def _say_what_is_unpriced(total: Mapping[str, Any], unpriced: Result) -> None:
+    left_out, calls = total["unpriced_calls"], total["llm_calls"]
+    noun = "call" if calls == 1 else "calls"
+    has, are = ("has", "is") if left_out == 1 else ("have", "are")
+    note(f"{left_out} of {calls} {noun} {has} no known price and {are} not in the cost:")
+    for row in unpriced.dicts()[:_REASONS_SHOWN]:
+        whose = f"{text(row['provider'])} {text(row['model'])}"
+        note(f"{counted(row['unpriced_calls'], 'call')} of {whose}: {text(row['reason'])}")
+    if len(unpriced) > _REASONS_SHOWN:
+        more = len(unpriced) - _REASONS_SHOWN
+        note(f"and {more} more of this kind: otel-bridge cost --unpriced lists all")
+
+
+def _print_check(
+    db: str, form: Format, keys: Sequence[str], chosen: Mapping[str, Any], limit: int | None
+) -> None:
+    def both(queries: Queries) -> tuple[Result, Result]:
+        result = queries.cost_check(by=keys, **chosen, limit=limit)
+        return result, queries.cost_check(by=[], **chosen)
+
+    result, totals = report(db, both)
+    total = totals.dicts()[0]
+    print_check(result, keys, form, total=total_row(keys, [total]) if keys else None)
+    if form is Format.TABLE and result.rows and total["compared_calls"] < total["llm_calls"]:
+        note(
+            f"the sums are over the {total['compared_calls']} of {total['llm_calls']} calls that "
+            "have both a price and a claim; otel-bridge cost sums all that have a price"
+        )

@@ -10,6 +10,7 @@ from pathlib import Path
 from otel_bridge_storage.errors import DatabaseError
 from otel_bridge_storage.ingest import Ingestor
 from otel_bridge_storage.opening import open_database
+from otel_bridge_storage.readings import Pricer
 from otel_bridge_storage.records import Arrival
 from sqlalchemy.exc import DBAPIError
 
@@ -17,13 +18,13 @@ from otel_bridge.cli.output import note, write_line
 from otel_bridge.cli.progress import progress
 from otel_bridge.dialects import Dialects
 from otel_bridge.otlp import FileContents, read_telemetry
-from otel_bridge.pricing import GenaiPrices
+from otel_bridge.pricing import prices_of
 
 _BATCH = 2_000
 _REASONS_SHOWN = 20
 
 
-def import_files(*, db: str, paths: Sequence[Path]) -> int:
+def import_files(*, db: str, paths: Sequence[Path], prices: Path | None = None) -> int:
     """
     Store what can be read and print what was stored.
 
@@ -31,7 +32,7 @@ def import_files(*, db: str, paths: Sequence[Path]) -> int:
         0; 1 if a file that was named could not be used, or nothing could be read. A
         record that is not valid is named on standard error and costs nothing else.
     """
-    tally = store_files(db, paths)
+    tally = store_files(db, paths, prices)
     for reason in tally.reasons[:_REASONS_SHOWN]:
         note(reason)
     if len(tally.reasons) > _REASONS_SHOWN:
@@ -90,11 +91,15 @@ class Tally:
         return usable
 
 
-def store_files(db: str, paths: Sequence[Path]) -> Tally:
+def store_files(db: str, paths: Sequence[Path], prices: Path | None = None) -> Tally:
     """
     Read files and folders into a database, which is made once there is something for it.
+
+    Args:
+        prices: A file of prices of one's own; by default `$OTEL_BRIDGE_PRICES`, if set.
     """
     tally = Tally()
+    pricer = prices_of(prices)
     named = {path for path in paths if not path.is_dir()}
     with ExitStack() as stack:
         total = len(paths) if len(named) == len(paths) else None
@@ -102,16 +107,16 @@ def store_files(db: str, paths: Sequence[Path]) -> Tally:
         ingestor: Ingestor | None = None
         for contents in read_telemetry(paths):
             if tally.take(contents, named=contents.path in named):
-                ingestor = ingestor or stack.enter_context(_ingestor(db))
+                ingestor = ingestor or stack.enter_context(_ingestor(db, pricer))
                 _store(ingestor, [*contents.spans, *contents.logs], tally)
             done(1)
     return tally
 
 
 @contextmanager
-def _ingestor(db: str) -> Iterator[Ingestor]:
+def _ingestor(db: str, pricer: Pricer) -> Iterator[Ingestor]:
     with open_database(db) as database:
-        yield Ingestor(database, reader=Dialects(), pricer=GenaiPrices())
+        yield Ingestor(database, reader=Dialects(), pricer=pricer)
 
 
 def _store(ingestor: Ingestor, records: Sequence[Arrival], tally: Tally) -> None:

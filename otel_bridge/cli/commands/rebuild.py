@@ -2,6 +2,8 @@
 `otel-bridge rebuild`: make derived rows anew.
 """
 
+from pathlib import Path
+
 from otel_bridge_storage.addresses import address_of
 
 from otel_bridge import maintenance
@@ -9,7 +11,7 @@ from otel_bridge.cli.output import write_line
 from otel_bridge.cli.progress import progress
 
 
-def rebuild(*, db: str) -> int:
+def rebuild(*, db: str, prices: Path | None = None) -> int:
     """
     Make runs, calls, steps and sessions anew, and say of how many spans.
     """
@@ -21,7 +23,7 @@ def rebuild(*, db: str) -> int:
             done(count - shown)
             shown = count
 
-        rebuilt = maintenance.rebuild(db, progress=tell)
+        rebuilt = maintenance.rebuild(db, prices=prices, progress=tell)
     write_line(
         f"{address_of(db)}: {rebuilt.runs:,} runs made anew from {rebuilt.spans:,} spans "
         f"of {rebuilt.traces:,} traces"

@@ -67,7 +67,7 @@ SELECT
     CASE WHEN asked(keys, 'run_id') THEN c.run_id END AS run_id,
     CASE WHEN asked(keys, 'service') THEN r.service END AS service,
     unnest(tags_or_none(keys, r.tags)) AS tag,
-    c.start_ns, c.end_ns, c.status, c.time_to_first_chunk_ns,
+    c.span, c.start_ns, c.end_ns, c.status, c.time_to_first_chunk_ns,
     c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens,
     c.reasoning_tokens, c.cost_picousd
 FROM loaded.llm_calls AS c LEFT JOIN loaded.run_keys AS r USING (run_id)

@@ -72,7 +72,7 @@ SELECT
     milliseconds(c.time_to_first_chunk_ns) AS time_to_first_chunk_ms,
     c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens,
     c.reasoning_tokens,
-    usd(c.cost_picousd) AS cost_usd, d.unpriced_reason,
+    d.service_tier, usd(c.cost_picousd) AS cost_usd, d.unpriced_reason,
     usd(d.emitted_cost_picousd) AS emitted_cost_usd,
     d.finish_reasons, d.dialect
 FROM loaded.llm_calls AS c
