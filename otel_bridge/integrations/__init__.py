@@ -1,0 +1,3 @@
+"""
+Recorders for agent frameworks; each subpackage needs the extra of its name.
+"""
