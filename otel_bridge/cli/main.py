@@ -11,7 +11,7 @@ from typing import Annotated, Literal, ParamSpec
 
 import typer
 
-from otel_bridge.cli import maintenance, options
+from otel_bridge.cli import explaining, maintenance, options
 from otel_bridge.cli.failures import guard
 from otel_bridge.cli.formats import Format, Status
 
@@ -118,6 +118,7 @@ def _import(
         list[Path], typer.Argument(metavar="FILE...", help="OTLP files, or folders of them.")
     ],
     db: options.Db = DEFAULT_DB,
+    prices: maintenance.Prices = None,
 ) -> int:
     """
     Store OTLP traces and logs from files, protobuf or JSON.
@@ -126,7 +127,7 @@ def _import(
     """
     from otel_bridge.cli.commands.import_ import import_files
 
-    return import_files(db=db, paths=files)
+    return import_files(db=db, paths=files, prices=prices)
 
 
 @_command("runs")
@@ -259,17 +260,33 @@ def _cost(
     tag: options.Tag = None,
     timezone: options.Timezone = "UTC",
     limit: options.Limit = None,
+    unpriced: Annotated[
+        bool, typer.Option("--unpriced", help="List the calls without a price, by reason.")
+    ] = False,
+    emitted: Annotated[
+        bool,
+        typer.Option("--emitted", help="Compare with the cost that the telemetry claims."),
+    ] = False,
 ) -> int:
     """
     Report calls, tokens and cost in groups.
 
-    Calls without a known price are counted, and are not in the cost.
+    Calls without a known price are counted, and are not in the cost. The groups of
+    --unpriced are provider and model, that of --emitted is source, unless --by says more.
     """
     from otel_bridge.cli.commands.cost import cost
 
     filters = _filters(since, until, agent, session, user, run, service, tag, timezone)
     filters |= {"model": model, "provider": provider}
-    return cost(db=db, form=form, by=by or ["model"], filters=filters, limit=limit)
+    return cost(
+        db=db,
+        form=form,
+        by=by,
+        filters=filters,
+        limit=limit,
+        unpriced=unpriced,
+        emitted=emitted,
+    )
 
 
 @_command("tokens")
@@ -366,3 +383,4 @@ def _filters(
 
 
 maintenance.add_commands(_command)
+explaining.add_commands(_command)

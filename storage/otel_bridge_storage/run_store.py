@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from otel_bridge_storage import call_records, event_rows, step_records
 from otel_bridge_storage.arguments import given_text
+from otel_bridge_storage.explaining import SpanExplained, explain
 from otel_bridge_storage.followed import LogSource, RunSource, last_sequence
 from otel_bridge_storage.following import follow
 from otel_bridge_storage.log_content import LOGS_BY_TRACE, log_records
@@ -214,6 +215,19 @@ class RunStore(RunFinder):
         List the log records of a trace as they arrived, in order of time.
         """
         return await self._engine.read(partial(_logs, trace_id=trace_id))
+
+    async def explain(self, span_id: str, *, trace_id: str | None = None) -> SpanExplained | None:
+        """
+        Tell what became of a span: whether it was counted, as what, and what it is in.
+
+        Args:
+            span_id: Its id or the beginning of it.
+            trace_id: Its trace's id or the beginning of it, where one span id is in several.
+
+        Raises:
+            QueryError: An id is no text, or several spans' ids begin so.
+        """
+        return await self._engine.read(partial(explain, span_id=span_id, trace_id=trace_id))
 
 
 def _spans(connection: Connection, trace_id: str) -> list[SpanRecord]:
