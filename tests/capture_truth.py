@@ -38,6 +38,7 @@ FIELDS = (
     "runs",
     "answer",
 )
+_MOST_SHOWN = 5
 _TOKENS = {
     "input": "input_total_incl_cache",
     "cache read": "cache_read",
@@ -183,12 +184,15 @@ def known() -> str:
     lines = ["| dialect | read | scopes that begin with | attributes |", "|---|---|---|---|"]
     for dialect in built_in():
         about = " ".join((type(dialect).__doc__ or "").split())
-        scopes, attributes = (
-            ", ".join(f"`{name}`" for name in names) or "–"
-            for names in (dialect.scopes, dialect.attributes)
-        )
+        scopes, attributes = _some(dialect.scopes), _some(dialect.attributes)
         lines.append(f"| `{dialect.name}` | {about} | {scopes} | {attributes} |")
     return "\n".join(lines)
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:_MOST_SHOWN])
+    more = len(names) - _MOST_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown or "–"
 
 
 def tables(compared: Mapping[str, Sequence[Comparison]]) -> str:
@@ -201,13 +205,19 @@ def tables(compared: Mapping[str, Sequence[Comparison]]) -> str:
         cells = [_cell(each, each.field in lacks.get(name, {})) for each in fields]
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
     lines += ["", "### What is lacking, and why", ""]
-    lines += ["| recording | field | stored | true | why |", "|---|---|---|---|---|"]
+    lines += ["| recording | field: stored, true | why |", "|---|---|---|"]
     for name in sorted(lacks):
         told = {each.field: each for each in compared[name]}
+        by_reason: dict[str, list[str]] = {}
         for field in sorted(lacks[name], key=FIELDS.index):
-            stored, true = _shown(told[field].stored), _shown(told[field].truth)
-            lines.append(f"| `{name}` | {field} | {stored} | {true} | {lacks[name][field]} |")
+            by_reason.setdefault(lacks[name][field], []).append(_difference(told[field]))
+        lines += [f"| `{name}` | {'; '.join(all_)} | {why} |" for why, all_ in by_reason.items()]
     return "\n".join(lines) + "\n"
+
+
+def _difference(each: Comparison) -> str:
+    stored, true = (_shown(each.field, value) for value in (each.stored, each.truth))
+    return f"{each.field}: {stored}, {true}"
 
 
 def _cell(each: Comparison, is_lacking: bool) -> str:
@@ -216,10 +226,14 @@ def _cell(each: Comparison, is_lacking: bool) -> str:
     return "–" if each.truth in (None, [], 0) else "✓"
 
 
-def _shown(value: Any) -> str:
-    if value in (None, [], ""):
+def _shown(field: str, value: Any) -> str:
+    if value in (None, [], "") or (field in _TOKENS and not value):
         return "nothing"
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    if field == "cost":
+        return f"${value / 10**12:.7f}"
+    if field == "answer":
+        return "one"
+    return " and ".join(value) if isinstance(value, list) else str(value)
 
 
 if __name__ == "__main__":

@@ -5,16 +5,17 @@ Binding: runs, calls and totals do not depend on what arrived first, or how ofte
 import asyncio
 import dataclasses
 import random
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from otel_bridge_storage.records import LinkRecord, SpanRecord
+from otel_bridge_storage.records import LinkRecord, ScopeRecord, SpanRecord
 from otel_bridge_storage.rows import StoredEvent
 from otel_bridge_storage.run_store import RunStore
 from stored import picture, rows, store
-from trees import FRAMEWORK, MS, NOON, agent, chat, forests, span, tool
+from trees import FRAMEWORK, MS, NOON, SCOPE, agent, chat, forests, span, tool
 
 WEEK_NS = 7 * 24 * 3600 * 10**9
 
@@ -300,3 +301,62 @@ def test_several_links_are_no_parent(tmp_path: Path) -> None:
         ],
     )
     assert rows(path, "SELECT run_id FROM spans WHERE name = 'gather'") == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("scope", "later_ms", "calls"), [(FRAMEWORK, 0, 1), (FRAMEWORK, 500, 2), (SCOPE, 0, 2)]
+)
+def test_an_own_id_joins_across_runs(
+    tmp_path: Path, scope: ScopeRecord, later_ms: int, calls: int
+) -> None:
+    """
+    Two recorders of one framework, each with a run of its own, show one call if it has the
+    framework's id in both at one time; one recorder that uses an id again shows two.
+    """
+    own = {"otel_bridge.llm_call.id": "c1"}
+    start = NOON + (2 + later_ms) * MS
+    spans = [
+        span(1, 1, **agent("a")),
+        span(1, 2, 1, **chat(tokens=7, **own)),
+        span(2, 1, **agent("a")),
+        span(2, 2, 1, **chat(tokens=7, **own), scope=scope, start_ns=start),
+    ]
+    store(tmp_path / "one.db", [spans])
+    store(tmp_path / "other.db", [[one] for one in reversed(spans)])
+    assert picture(tmp_path / "one.db") == picture(tmp_path / "other.db")
+    counted = "SELECT count(*), sum(input_tokens) FROM llm_calls WHERE counted = 1"
+    assert rows(tmp_path / "one.db", counted) == [(calls, 7 * calls)]
+    assert rows(tmp_path / "one.db", "SELECT sum(llm_calls) FROM runs") == [(calls,)]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_calls_outside_agents_belong_to_their_session(
+    tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    """
+    Traces of one session without an agent are one run, also where a span above is the one
+    that names the session; other traces are runs of their own.
+    """
+    batches = [
+        [span(1, 1, name="turn", attributes={"session.id": "s"})],
+        [span(1, 2, 1, **chat(tokens=1)), span(2, 1, **chat(tokens=2, **{"session.id": "s"}))],
+        [span(3, 1, **chat(tokens=4))],
+    ]
+    path = tmp_path / "runs.db"
+    store(path, [batches[i] for i in order])
+    assert rows(path, "SELECT session_id, llm_calls, input_tokens FROM runs ORDER BY 1") == [
+        (None, 1, 4),
+        ("s", 2, 3),
+    ]
+
+
+def test_a_run_that_goes_on_inside_itself_is_not_its_own_parent(tmp_path: Path) -> None:
+    """
+    A stretch of a run under a span of the same run leaves the run at the top.
+    """
+    own = {"otel_bridge.run.id": "r"}
+    spans = [span(1, 1, **agent("a", **own)), span(1, 2, 1, **agent("a", **own))]
+    store(tmp_path / "runs.db", [spans])
+    assert rows(tmp_path / "runs.db", "SELECT parent_run_id, delegation_level FROM runs") == [
+        (None, 0)
+    ]
