@@ -9,9 +9,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import captures
 import pytest
-from backends import FILE, Backend, ask, picture, store, table
+from backends import FILE, Backend, ask, picture, store
 from captures import arrivals
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
@@ -25,6 +24,24 @@ from trees import NOON, agent, chat, forests, span, tool
 
 from otel_bridge.otlp import decode_logs, decode_traces, encode_logs, encode_traces
 
+# Of each way of telling something one.
+TELLING = (
+    "claude_code",
+    "concurrent_openinference_anthropic",
+    "double_openinference_langgraph_openai",
+    "langsmith_otel_langgraph",
+    "mlflow_openai",
+    "nested_agent_framework",
+    "openinference_google_adk",
+    "openinference_openai_error",
+    "otel_genai_anthropic",
+    "otel_genai_openai_stream_nousage",
+    "pydantic_ai_v1_events",
+    "strands",
+    "traceloop_old_anthropic",
+    "vercel_ai6_anthropic",
+)
+
 slowly = settings(
     max_examples=15,
     deadline=None,
@@ -34,24 +51,7 @@ slowly = settings(
 )
 
 
-@pytest.mark.parametrize("name", captures.names())
-def test_a_capture_is_what_truly_happened(name: str, backend: Backend) -> None:
-    """
-    Calls, failures and tokens of real telemetry are those that the model server counted.
-    """
-    truth = captures.expected(name)
-    store(backend.target, [arrivals(name)])
-    calls = [row for row in table(backend.target, "llm_calls") if row["counted"]]
-    assert len(calls) == truth["llm_calls"]
-    assert sum(row["status"] == "error" for row in calls) == truth["llm_errors"]
-    if truth["tokens"] and truth["usage_returned_by_provider"]:
-        given = sum(row["input_tokens"] or 0 for row in calls)
-        answered = sum(row["output_tokens"] or 0 for row in calls)
-        assert given == truth["tokens"]["input_total_incl_cache"]
-        assert answered == truth["tokens"]["output_incl_reasoning"]
-
-
-@pytest.mark.parametrize("name", captures.names())
+@pytest.mark.parametrize("name", TELLING)
 def test_a_capture_gives_the_same_picture_everywhere(name: str, backend: Backend) -> None:
     """
     What is derived from real telemetry is the same on every kind of database, also when

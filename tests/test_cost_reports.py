@@ -40,6 +40,14 @@ priced_calls = st.lists(
 )
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Print for a terminal that is wide enough for all columns.
+    """
+    monkeypatch.setenv("COLUMNS", "160")
+
+
 @pytest.fixture
 def recorded(tmp_path: Path) -> Path:
     """

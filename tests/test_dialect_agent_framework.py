@@ -91,3 +91,14 @@ def test_messages_are_read_from_the_older_events_too() -> None:
     assert told(answered.output)[0][1] == [
         {"type": "tool_call", "id": "c", "name": "f", "arguments": {"a": 1}}
     ]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"), [("resp_0a1", None), ("conv_0a1", "conv_0a1"), ("s-1", "s-1")]
+)
+def test_the_response_to_go_on_from_is_no_conversation(told: str, expected: str | None) -> None:
+    """
+    The Responses API's next request names the last response, a new one in each call.
+    """
+    attributes = {"gen_ai.operation.name": "chat", "gen_ai.conversation.id": told}
+    assert READS.span(attributes, scope=SCOPE).session_id == expected

@@ -231,6 +231,93 @@ def test_langchains_tool_answer_is_taken_apart() -> None:
     assert (reading.tool.arguments, reading.tool.result) == ('{"a":1}', "down")
 
 
+LANGCHAIN = {
+    "metadata.ls_integration": "langchain_chat_model",
+    "metadata.langgraph_node": "model",
+    "metadata.ls_provider": "openai",
+    "metadata.ls_model_name": "gpt-4o-mini",
+    "metadata.thread_id": "th-1",
+    "model.name": "gpt-4o-mini-2024-07-18",
+}
+"""
+What LangChain's handler tells of a generation in a graph.
+"""
+
+
+def test_langchain_tells_the_model_asked_for() -> None:
+    """The handler names the model that answered, and LangChain the one it asked."""
+    found = call({**LANGCHAIN, "output": "hi"})
+    assert (found.request_model, found.response_model) == ("gpt-4o-mini", LANGCHAIN["model.name"])
+    assert found.provider == "openai"
+
+
+def test_definitions_of_tools_are_no_messages() -> None:
+    """The handler puts the tools that a model may call among what it was sent."""
+    function = {"type": "function", "function": {"name": "f", "parameters": {}}}
+    told = [
+        {"role": "user", "content": "hi"},
+        {"role": "tool", "content": "18C", "tool_call_id": "call_1"},
+        {"role": "tool", "content": function},
+    ]
+    found = call({**LANGCHAIN, "input": json.dumps(told)})
+    assert [message.role for message in found.input] == ["user", "tool"]
+
+
+def test_the_thread_of_a_root_is_a_session_unless_one_is_told() -> None:
+    """LangGraph's thread is on every span below, whose session is that of the root."""
+    thread = {"metadata.ls_integration": "langgraph", "metadata.thread_id": "th-1"}
+    assert read("chain", thread, name="a").session_id == "th-1"
+    assert read("chain", thread, name="LangGraph", parent_span_id="3" * 16).session_id is None
+    assert read("generation", LANGCHAIN, parent_span_id="3" * 16).session_id is None
+
+
+def test_a_failed_tool_has_the_id_of_its_call() -> None:
+    """LangChain notes the id, since there is no answer to take it from."""
+    told = {
+        "metadata.tool_call_id": "call_1",
+        "level": "ERROR",
+        "status_message": "TypeError: quote service down",
+    }
+    reading = read("tool", told, name="f")
+    assert reading.tool is not None
+    assert (reading.tool.tool_call_id, reading.error_type) == ("call_1", "TypeError")
+    assert reading.error_message == "quote service down"
+
+
+ASKED = {"role": "user", "content": "hi"}
+STATE = json.dumps({"messages": [ASKED]})
+DONE = json.dumps({"messages": [ASKED, {"role": "assistant", "content": "18C"}]})
+NODE = {"metadata.ls_integration": "langgraph", "metadata.langgraph_node": "tools"}
+ANSWERED = json.dumps(
+    {
+        "lc": 1,
+        "type": "constructor",
+        "id": ["langchain_core", "messages", "ToolMessage"],
+        "kwargs": {"content": "18C", "tool_call_id": "call_1", "status": "success"},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "role"),
+    [
+        ("boss", {"metadata.ls_integration": "langgraph"}, Role.RUN),
+        ("researcher", {**NODE, "input": STATE, "output": DONE}, Role.RUN),
+        ("call_model", {**NODE, "input": STATE, "output": STATE}, Role.OTHER),
+        ("tools", {**NODE, "input": STATE, "output": DONE}, Role.OTHER),
+        ("RunnableLambda", {**NODE, "input": STATE, "output": DONE}, Role.OTHER),
+        ("step", {**NODE, "metadata.tags": '["graph:step:1"]', "output": STATE}, Role.OTHER),
+        ("get_weather", {**NODE, "input": '{"city":"Paris"}', "output": ANSWERED}, Role.TOOL),
+        ("get_weather", {**NODE, "metadata.versions": "{}", "level": "ERROR"}, Role.TOOL),
+        ("anything", {"input": STATE, "output": DONE}, Role.OTHER),
+    ],
+)
+def test_javascript_gives_graphs_no_type(name: str, told: dict[str, Any], role: Role) -> None:
+    """Agents, and tools up to version 4, are known by what LangGraph says of them."""
+    parent = None if name == "boss" else "3" * 16
+    assert read("span", told, name=name, parent_span_id=parent).role is role
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

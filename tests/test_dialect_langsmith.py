@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from otel_bridge_storage.readings import Reading, Role
-from otel_bridge_storage.records import STATUS_ERROR, EventRecord, ScopeRecord, SpanRecord
+from otel_bridge_storage.records import (
+    STATUS_ERROR,
+    STATUS_OK,
+    EventRecord,
+    ScopeRecord,
+    SpanRecord,
+)
 
 from otel_bridge.dialects.langsmith import LangSmith
 from otel_bridge.otlp import decode_traces
@@ -182,6 +188,41 @@ def test_an_error_is_found_in_its_text(message: str, kind: str, said: str) -> No
     """The class of the error is not `Exception`, and its message has no traceback."""
     reading = failed(message)
     assert (reading.failed, reading.error_type, reading.error_message) == (True, kind, said)
+
+
+def test_a_graph_in_a_tool_of_a_graph_is_a_run() -> None:
+    """A graph built by hand names no agent, but its state grows out of what it was asked."""
+    inner = {"ls_integration": "langgraph", "langgraph_node": "tools"}
+    asked, answered = {"type": "human", "content": "hi"}, {"type": "ai", "content": "18C"}
+    told = {
+        "gen_ai.prompt": json.dumps({"messages": [asked]}),
+        "gen_ai.completion": json.dumps({"messages": [asked, answered]}),
+    }
+    reading = read("chain", told, metadata=inner, name="researcher", parent_span_id="3" * 16)
+    assert (reading.role, reading.agent_name) == (Role.RUN, "researcher")
+    node = read("chain", told, metadata=inner, name="tools", parent_span_id="3" * 16)
+    assert node.role is Role.OTHER
+
+
+def test_javascript_fails_with_the_status_ok() -> None:
+    """The SDK says OK before it says that a run failed, and OpenTelemetry keeps the first."""
+    said = {"exception.type": "Error", "exception.message": "RangeError: down\n    at f (a.js:1)"}
+    event = EventRecord(name="exception", time_ns=1, attributes=said)
+    reading = read("tool", {}, name="f", events=[event], status_code=STATUS_OK)
+    assert (reading.failed, reading.error_type, reading.error_message) == (
+        True,
+        "RangeError",
+        "down",
+    )
+    assert not read("tool", {}, name="f", status_code=STATUS_OK).failed
+
+
+def test_the_ai_sdk_hands_a_tool_the_id_of_its_call() -> None:
+    """What stands beside a tool's arguments is none of them."""
+    handed = {"args": [{"city": "Paris"}, {"toolCallId": "call_1", "messages": []}]}
+    tool = read("tool", {"gen_ai.prompt": json.dumps(handed)}, name="f").tool
+    assert tool is not None
+    assert (tool.tool_call_id, tool.arguments) == ("call_1", '{"city":"Paris"}')
 
 
 def test_a_pause_is_no_failure() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from otel_bridge_storage.readings import Reading, Role, Usage
-from otel_bridge_storage.records import EventRecord, ScopeRecord, SpanRecord
+from otel_bridge_storage.records import STATUS_ERROR, EventRecord, ScopeRecord, SpanRecord
 
 from otel_bridge.dialects.mlflow import MLflow
 from otel_bridge.otlp import decode_traces
@@ -165,6 +165,27 @@ def test_a_session_on_the_span_is_found() -> None:
     assert (marked.session_id, marked.user_id) == ("s-1", "u-1")
     graph = read("CHAIN", {"metadata": {"thread_id": "s-2"}}, name="LangGraph")
     assert (graph.role, graph.session_id, graph.agent_name) == (Role.RUN, "s-2", "LangGraph")
+
+
+def test_a_graph_in_a_tool_of_a_graph_is_a_run() -> None:
+    """A graph built by hand names no agent, but its state grows out of what it was asked."""
+    asked, answered = {"type": "human", "content": "hi"}, {"type": "ai", "content": "18C"}
+    told = {
+        "metadata": {"ls_integration": "langgraph", "langgraph_node": "tools"},
+        "mlflow.spanInputs": {"messages": [asked]},
+        "mlflow.spanOutputs": {"messages": [asked, answered]},
+    }
+    inner = read("CHAIN", told, name="researcher", parent_span_id="3" * 16)
+    assert (inner.role, inner.agent_name) == (Role.RUN, "researcher")
+    assert read("CHAIN", told, name="tools", parent_span_id="3" * 16).role is Role.OTHER
+
+
+def test_a_failed_tool_has_the_id_of_its_call() -> None:
+    """LangChain notes the id, since there is no answer to take it from."""
+    told = {"tool_call_id": "call_1", "mlflow.spanInputs": {"symbol": "ACME"}}
+    tool = read("TOOL", told, name="get_stock_price", status_code=STATUS_ERROR).tool
+    assert tool is not None
+    assert (tool.tool_call_id, tool.result) == ("call_1", None)
 
 
 def test_anthropics_answer_is_read() -> None:

@@ -524,3 +524,62 @@ def test_crewai_tells_its_agent_and_tools_but_no_calls() -> None:
     assert told(run.run.output)[0][1] == [{"type": "text", "content": truth["final_answer"]}]
     assert [r.failed for r in readings if r.tool] == [False, True]
     assert not any(r.call for r in readings)
+
+
+RAW = (
+    "ChatCompletion(id='chatcmpl-1', choices=[Choice(finish_reason='tool_calls', index=0,"
+    " message=ChatCompletionMessage(content=None, role='assistant'))], created=1795254325,"
+    " model='gpt-4o-mini-2024-07-18', usage=CompletionUsage(completion_tokens=33,"
+    " prompt_tokens=143, total_tokens=176,"
+    " completion_tokens_details=CompletionTokensDetails(reasoning_tokens=7),"
+    " prompt_tokens_details=PromptTokensDetails(audio_tokens=None, cached_tokens=128)))"
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "prompt", "expected"),
+    [
+        (RAW, 143, ("chatcmpl-1", "gpt-4o-mini-2024-07-18", 128, 7, ("tool_calls",))),
+        (RAW, 99, ("chatcmpl-1", "gpt-4o-mini-2024-07-18", None, None, ("tool_calls",))),
+        (RAW[:-9], 143, (None, None, None, None, ())),
+        ("__import__('os').system('false')", 143, (None, None, None, None, ())),
+    ],
+)
+def test_a_response_of_smolagents_is_read_from_how_python_shows_it(
+    raw: str, prompt: int, expected: tuple[Any, ...]
+) -> None:
+    """
+    Id, model, reasons and the parts of equal counts are there; what is cut off tells nothing.
+    """
+    attributes = kind(
+        "LLM",
+        llm__model_name="gpt-4o-mini",
+        llm__token_count__prompt=prompt,
+        llm__token_count__completion=33,
+        **response(role="assistant", content=None, raw=raw),
+    )
+    call = READS.call(attributes, scope=f"{BASE}smolagents")
+    usage = call.usage
+    assert (usage.input_tokens, usage.output_tokens) == (prompt, 33)
+    found = (
+        call.response_id,
+        call.response_model,
+        usage.cache_read_tokens,
+        usage.reasoning_tokens,
+    )
+    assert (*found, call.finish_reasons) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("generation", ("gpt-4o-mini", None)), ("response", (None, "gpt-4o-mini"))],
+)
+def test_the_model_of_openais_agents_is_told_by_the_kind_of_request(
+    name: str, expected: tuple[str | None, str | None]
+) -> None:
+    """
+    A chat's span knows the model that was asked, the span of a response the one that answered.
+    """
+    attributes = kind("LLM", llm__model_name="gpt-4o-mini")
+    call = READS.call(attributes, scope=f"{BASE}openai_agents", name=name)
+    assert (call.request_model, call.response_model) == expected

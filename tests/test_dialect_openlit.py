@@ -9,7 +9,13 @@ import pytest
 from dialect_spans import attributes_of, said, span_of
 from hypothesis import given
 from otel_bridge_storage.readings import LOG_TOLD, Reading, Role, Usage
-from otel_bridge_storage.records import EventRecord, LogRecord, SpanRecord
+from otel_bridge_storage.records import (
+    STATUS_ERROR,
+    STATUS_UNSET,
+    EventRecord,
+    LogRecord,
+    SpanRecord,
+)
 
 from otel_bridge.dialects.openlit import OpenLIT
 from otel_bridge.dialects.semconv import SemConv
@@ -167,3 +173,39 @@ def test_any_values_are_read(attributes: dict[str, Any]) -> None:
         for told in ({}, {"gen_ai.operation.name": "chat"}):
             span = span_of({**attributes, **told}, scope=f"{SCOPE}{scope}")
             assert OPENLIT.read(span).dialect == "openlit"
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "expected"),
+    [
+        ("chat gpt-4o-mini", STATUS_ERROR, ("chat", "gpt-4o-mini")),
+        (
+            "embeddings text-embedding-3-small",
+            STATUS_ERROR,
+            ("embeddings", "text-embedding-3-small"),
+        ),
+        ("chat gpt-4o-mini", STATUS_UNSET, None),
+        ("retry gpt-4o-mini", STATUS_ERROR, None),
+    ],
+)
+def test_a_failed_request_without_attributes_is_told_by_its_name(
+    name: str, status: int, expected: tuple[str, str] | None
+) -> None:
+    """
+    Up to 1.34 a span of a request that failed has a name, a status and an exception alone.
+    """
+    span = span_of({}, scope="openlit.otel.tracing", name=name, status_code=status)
+    call = OPENLIT.read(span).call
+    assert (call and (call.operation, call.request_model)) == expected
+
+
+def test_the_node_of_a_graph_that_is_named_agent_is_no_run() -> None:
+    """
+    Of the spans that LangChain's callbacks call agents only the graph is one.
+    """
+    told = {"gen_ai.operation.name": "invoke_agent", "gen_ai.provider.name": "langchain"}
+    roles = {
+        name: read({**told, "gen_ai.agent.name": name}, scope="langchain").role
+        for name in ("weather_agent", "agent")
+    }
+    assert roles == {"weather_agent": Role.RUN, "agent": Role.OTHER}

@@ -377,3 +377,31 @@ def test_any_values_are_read(attributes: dict[str, Any]) -> None:
             for message in (*told.input, *told.output) if told else ():
                 assert isinstance(message, Message)
                 assert isinstance(parts(message), list)
+
+
+def test_an_agent_of_llama_index_is_a_run_and_its_failed_tool_says_why() -> None:
+    """
+    The workflow of an agent is named after a class; a tool's failure is in its answer.
+    """
+    scope = f"{SCOPE}llamaindex"
+    kind = {"traceloop.span.kind": "workflow"}
+    named = {
+        name: read(kind, scope=scope, name=name)
+        for name in ("FunctionAgent.workflow", "Flow.workflow")
+    }
+    assert [reading.role for reading in named.values()] == [Role.RUN, Role.OTHER]
+    assert named["FunctionAgent.workflow"].agent_name is None
+    output = {
+        "tool_id": "call_1",
+        "tool_output": {"raw_output": "quote service down for ACME", "is_error": True},
+    }
+    attributes = {
+        "traceloop.span.kind": "task",
+        "tool.name": "get_stock_price",
+        "tool.arguments": '{"symbol": "ACME"}',
+        "traceloop.entity.output": json.dumps(output),
+    }
+    failed = read(attributes, scope=scope, name="BaseWorkflowAgent.task")
+    assert failed.tool
+    assert (failed.tool.tool_name, failed.tool.tool_call_id) == ("get_stock_price", "call_1")
+    assert (failed.failed, failed.error_message) == (True, "quote service down for ACME")

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from otel_bridge_storage.readings import Role
+from otel_bridge_storage.readings import LOG_TOLD, Role
 from otel_bridge_storage.records import STATUS_ERROR
-from read_dialects import Reads, event, told
+from read_dialects import Reads, event, log_of, told
 
 from otel_bridge.dialects.semantic_kernel import SemanticKernel
 
@@ -16,6 +16,7 @@ READS = Reads(SemanticKernel())
 MODELS = "semantic_kernel.utils.telemetry.model_diagnostics.decorators"
 FUNCTIONS = "semantic_kernel.functions.kernel_function"
 AGENTS = "semantic_kernel.utils.telemetry.agent_diagnostics.decorators"
+CONNECTOR = "semantic_kernel.connectors.ai.open_ai.services.open_ai_handler"
 DOTNET = "Microsoft.SemanticKernel.Diagnostics"
 
 
@@ -169,3 +170,57 @@ def read_log(name: str, body: dict[str, Any]) -> Any:
     reading = READS.log(json.dumps(body), scope=MODELS, attributes={"event.name": name})
     assert reading is not None
     return reading
+
+
+def test_the_usage_of_openais_connector_is_one_more_account_of_its_call() -> None:
+    """
+    The log has the parts of the counts, which the span of the call has not.
+    """
+    body = (
+        "OpenAI usage: CompletionUsage(completion_tokens=32, prompt_tokens=133, total_tokens=165,"
+        " completion_tokens_details=CompletionTokensDetails(reasoning_tokens=11),"
+        " prompt_tokens_details=PromptTokensDetails(audio_tokens=None, cached_tokens=64))"
+    )
+    log = log_of(body, scope=CONNECTOR)
+    reading = SemanticKernel().read_log(log)
+    assert reading
+    assert reading.span
+    assert reading.span.parent_span_id == log.span_id
+    call = SemanticKernel().read(reading.span).call
+    assert call
+    assert call.precedence == LOG_TOLD
+    usage = (call.usage.input_tokens, call.usage.output_tokens)
+    assert usage == (133, 32)
+    assert (call.usage.cache_read_tokens, call.usage.reasoning_tokens) == (64, 11)
+
+
+@pytest.mark.parametrize(
+    "body", ["OpenAI usage: None", "OpenAI usage: CompletionUsage(", "Calling f"]
+)
+def test_other_logs_of_semantic_kernel_tell_nothing(body: str) -> None:
+    """
+    What has no counts is no call.
+    """
+    log = log_of(body, scope=CONNECTOR)
+    assert SemanticKernel().read_log(log) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "call_id", "expected"),
+    [
+        ("zAOBUYBqAwdhKFCz", None, Role.OTHER),
+        ("zAOBUYBqAwdhKFCz", "call_1", Role.TOOL),
+        ("Weather-get", None, Role.TOOL),
+        ("get_stock_prices", None, Role.TOOL),
+    ],
+)
+def test_the_function_around_a_bare_prompt_is_no_tool(
+    name: str, call_id: str | None, expected: Role
+) -> None:
+    """
+    It has a random name, and no model called it.
+    """
+    attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name}
+    if call_id:
+        attributes["gen_ai.tool.call.id"] = call_id
+    assert READS.span(attributes, scope=FUNCTIONS).role is expected

@@ -303,6 +303,15 @@ def test_a_failed_tool_is_named_by_what_it_threw() -> None:
     assert (reading.error_type, reading.error_message) == ("TypeError", "bad")
 
 
+def test_an_error_copied_from_another_span_is_none() -> None:
+    """A processor marks what ends after a failed tool as failed, though it was answered."""
+    told: dict[str, Any] = {"status_code": STATUS_ERROR, "status_message": "quote service down"}
+    weather = {"ai.toolCall.name": "get_weather", "ai.toolCall.result": '"18C"'}
+    assert not read("ai.toolCall", weather, **told).failed
+    assert not read("ai.generateText", {"ai.response.finishReason": "stop"}, **told).failed
+    assert read("ai.toolCall", {"ai.toolCall.name": "get_stock_price"}, **told).failed
+
+
 def test_a_span_named_after_its_model_names_no_agent() -> None:
     """In version 7 the name of an unnamed agent's span is that of its model."""
     told = {"gen_ai.operation.name": "invoke_agent", "gen_ai.request.model": "gpt-4o"}

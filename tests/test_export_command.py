@@ -41,6 +41,7 @@ from otel_bridge_storage.records import (
     ScopeRecord,
     SpanRecord,
 )
+from otel_bridge_storage.schema import SCHEMA_VERSION
 from otel_bridge_storage.selection import Selection
 from otel_bridge_storage.span_rows import Key
 from otel_bridge_storage.stored_telemetry import LOST_TEXT, StoredTelemetry
@@ -227,7 +228,7 @@ def test_newer_schemas_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture
     path = tmp_path / "runs.db"
     store(path, [[span(1, 1)]])
     with open_database(path) as database, database.transaction() as connection:
-        connection.exec_driver_sql("UPDATE schema_info SET version = 3")
+        connection.exec_driver_sql(f"UPDATE schema_info SET version = {SCHEMA_VERSION + 1}")
     assert run_with(["export", str(tmp_path / "out.jsonl"), "--db", str(path)]) == 1
     assert "pip install --upgrade" in capsys.readouterr().err
     assert not (tmp_path / "out.jsonl").exists()

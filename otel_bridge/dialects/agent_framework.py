@@ -12,6 +12,7 @@ from otel_bridge.dialects.dialect import Dialect
 from otel_bridge.dialects.span_reading import read_as
 
 _FRAMEWORK = "microsoft.agent_framework"
+_RESPONSE = "resp_"
 
 
 class AgentFramework(Dialect):
@@ -28,10 +29,19 @@ class AgentFramework(Dialect):
         """
         Read a span by its operation; a request's framework is not its provider.
         """
-        reading = read_as(self.name, span, role=mcp.role_of(span))
+        reading = _without_response(read_as(self.name, span, role=mcp.role_of(span)))
         call = reading.call
         if call is None:
             return reading
         told = call.finish_reasons or genai_messages.finish_reasons(call.output)
         provider = None if call.provider == _FRAMEWORK else call.provider
         return replace(reading, call=replace(call, finish_reasons=told, provider=provider))
+
+
+def _without_response(reading: Reading) -> Reading:
+    """
+    Drop a conversation that is only the response to go on from, a new one in each call.
+    """
+    if (reading.session_id or "").startswith(_RESPONSE):
+        return replace(reading, session_id=None)
+    return reading

@@ -163,7 +163,7 @@ def _with_failure(reading: Reading, attributes: Mapping[str, Any]) -> Reading:
 
 def _call(call: CallReading, reading: Reading, span: SpanRecord, kind: str) -> CallReading:
     attributes = span.attributes
-    usage = usage_apart(attributes, TOKENS, cache=True, zeros_count=reading.failed)
+    usage = usage_apart(attributes, TOKENS, cache=True, zeros_count=bool(reading.failed))
     if not usage.cache_write_1h_tokens and usage.cache_write_tokens:
         # Both parts are 0 where the response did not tell them apart.
         split = lenient.count(attributes, ("cache_creation_5m_tokens",))

@@ -161,7 +161,7 @@ def _call(call: CallReading, reading: Reading, span: SpanRecord) -> CallReading:
         response_model=call.response_model or (model if answered else None),
         response_id=call.response_id or response_id,
         finish_reasons=call.finish_reasons or lenient.texts(attributes, ("finish_reasons",)),
-        usage=usage_apart(attributes, TOKENS, reasoning=True, zeros_count=reading.failed),
+        usage=usage_apart(attributes, TOKENS, reasoning=True, zeros_count=bool(reading.failed)),
         echo=_echo(reading, attributes),
         # What a log record tells is believed first: a span's output has no thoughts.
         precedence=LOG_TOLD + 1,

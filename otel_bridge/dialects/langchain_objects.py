@@ -26,6 +26,10 @@ GRAPH = "LangGraph"
 """
 The name of a graph that was given none.
 """
+_GENERIC = ("Runnable", "ChannelWrite", "ChannelRead", "Branch<", "__")
+"""
+How LangChain begins the names of steps that were given none.
+"""
 _CLASS = re.compile(r"(Human|AI|System|Tool|Function|Chat)Message(Chunk)?")
 _MODEL: lenient.Names = ("model_name", "model", "model_id", "modelId")
 _FINISH: lenient.Names = ("finish_reason", "stop_reason", "stopReason", "finishReason")
@@ -166,6 +170,22 @@ def is_run(name: str, metadata: Mapping[str, Any], *, root: bool) -> bool:
     if metadata.get("langgraph_node"):
         return False
     return root or metadata.get("ls_integration") == GRAPH.lower() or name == GRAPH
+
+
+def is_inner_graph(name: str, metadata: Mapping[str, Any], asked: Any, given: Any) -> bool:
+    """
+    Tell whether what runs in a node of a graph is a graph that was made without an agent's
+    name: it gives its whole state, which is what it was asked and more.
+    """
+    node = metadata.get("langgraph_node")
+    if not node or name == node or name.startswith(_GENERIC):
+        return False
+    if metadata.get("ls_integration") != GRAPH.lower():
+        return False
+    before, after = (
+        state.get("messages") if isinstance(state, Mapping) else None for state in (asked, given)
+    )
+    return isinstance(before, list) and isinstance(after, list) and 0 < len(before) < len(after)
 
 
 def _is_pair(item: list[Any]) -> bool:

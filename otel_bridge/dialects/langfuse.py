@@ -15,6 +15,7 @@ from otel_bridge.dialects import langchain_objects as langchain
 from otel_bridge.dialects import lenient
 from otel_bridge.dialects.dialect import Dialect
 from otel_bridge.dialects.exchange_objects import Answer, answer_in, request_messages
+from otel_bridge.dialects.failures import failure_told
 from otel_bridge.dialects.filling import filled
 from otel_bridge.dialects.marks import Marks, read_marks
 from otel_bridge.dialects.recorded_values import called_with, conversation, plain
@@ -45,6 +46,10 @@ _USAGE = ("langfuse.observation.usage_details",)
 _COST = ("langfuse.observation.cost_details",)
 _FIRST_CHUNK = ("langfuse.observation.completion_start_time",)
 _APP_ROOT = "langfuse.internal.is_app_root"
+_VERSIONS = "versions"
+"""
+What LangChain notes in the metadata of models and tools.
+"""
 _LANGCHAIN = ("langgraph_node", "ls_integration", "lc_agent_name")
 _LEVEL, _STATUS = "langfuse.observation.level", ("langfuse.observation.status_message",)
 _TRACE_METADATA, _METADATA = "langfuse.trace.metadata.", "langfuse.observation.metadata."
@@ -100,7 +105,10 @@ def _marks(span: SpanRecord) -> dict[str, Any]:
     if span.attributes.get(_LEVEL) == "ERROR" or marks["failed"]:
         told = lenient.text(span.attributes, _STATUS)
         marks["failed"] = True
-        marks["error_message"] = told or marks["error_message"]
+        if told:
+            failure = failure_told(told)
+            marks["error_type"] = marks["error_type"] or failure.type
+            marks["error_message"] = failure.message or told
     return marks
 
 
@@ -110,14 +118,29 @@ def _role(span: SpanRecord, kind: str) -> Role:
     a graph's node is none, whatever its name says.
     """
     role = ROLES.get(kind, Role.OTHER)
-    if kind not in ("agent", "chain"):
+    if kind not in ("agent", "chain", "span"):
         return role
     metadata = _below(span.attributes, _METADATA)
     if span.name != langchain.GRAPH and metadata.keys().isdisjoint(_LANGCHAIN):
         return role
     if langchain.is_run(span.name, metadata, root=_is_root(span)):
         return Role.RUN
+    asked, given = (plain(lenient.value(span.attributes, n)) for n in (_INPUT, _OUTPUT))
+    if langchain.is_inner_graph(span.name, metadata, asked, given):
+        return Role.RUN
+    if kind == "span" and _is_untyped_tool(span.name, metadata, given):
+        return Role.TOOL
     return Role.OTHER if metadata.get("langgraph_node") else role
+
+
+def _is_untyped_tool(name: str, metadata: Mapping[str, Any], given: Any) -> bool:
+    """
+    Tell whether a span is a tool of LangChain in JavaScript, which has no type up to
+    version 4.
+    """
+    if metadata.get("tags") or name == metadata.get("langgraph_node"):
+        return False
+    return bool(langchain.tool_answer(given)) or (_VERSIONS in metadata and given is None)
 
 
 def _is_root(span: SpanRecord) -> bool:

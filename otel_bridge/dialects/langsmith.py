@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from otel_bridge_storage.readings import CallReading, Reading, Role, RunReading, ToolReading
-from otel_bridge_storage.records import SpanRecord
+from otel_bridge_storage.records import STATUS_ERROR, SpanRecord
 
 from otel_bridge.dialects import langchain_objects as langchain
 from otel_bridge.dialects import lenient
@@ -90,11 +90,14 @@ class LangSmith(Dialect):
         """
         Read a span by its kind.
         """
+        span = _told_status(span)
         marks, metadata = _marks(span)
         kind = lenient.text(span.attributes, (KIND,)) or ""
         role = ROLES.get(kind, Role.OTHER) if kind else OPERATIONS.get(operation_of(span))
         root = not span.parent_span_id or span.attributes.get(_IS_ROOT) is True
-        if kind == "chain" and langchain.is_run(span.name, metadata, root=root):
+        if kind == "chain" and (
+            langchain.is_run(span.name, metadata, root=root) or _is_inner_graph(span, metadata)
+        ):
             role = Role.RUN
         if role is Role.LLM:
             call = _call(span, kind, failed=marks["failed"])
@@ -107,6 +110,20 @@ class LangSmith(Dialect):
             marks["agent_name"] = marks["agent_name"] or span.name or None
             return Reading(role=role, dialect=self.name, run=_run(span), **marks)
         return Reading(role=Role.OTHER, dialect=self.name, **marks)
+
+
+def _is_inner_graph(span: SpanRecord, metadata: Mapping[str, Any]) -> bool:
+    asked, given = (plain(lenient.value(span.attributes, n)) for n in (_INPUT, _OUTPUT))
+    return langchain.is_inner_graph(span.name, metadata, asked, given)
+
+
+def _told_status(span: SpanRecord) -> SpanRecord:
+    """
+    Give a span with an exception the status of an error: the SDK in JavaScript sets that
+    after it has said OK, which OpenTelemetry lets stand.
+    """
+    raised = any(event.name == "exception" for event in span.events)
+    return replace(span, status_code=STATUS_ERROR) if raised else span
 
 
 def _marks(span: SpanRecord) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -202,20 +219,31 @@ def _tool(span: SpanRecord) -> tuple[ToolReading, bool]:
     output = plain(lenient.value(attributes, _OUTPUT))
     answer = langchain.tool_answer(output)
     result = answer.get("content") if answer else _only(output)
+    asked, call_id = _called(lenient.value(attributes, _INPUT))
     tool = ToolReading(
         tool_name=lenient.text(attributes, ("gen_ai.tool.name",)) or span.name or "unknown",
-        tool_call_id=lenient.text(answer, ("tool_call_id",)),
-        arguments=lenient.as_json(called_with(_asked(lenient.value(attributes, _INPUT)))),
+        tool_call_id=lenient.text(answer, ("tool_call_id",)) or call_id,
+        arguments=lenient.as_json(called_with(asked)),
         result=lenient.as_content(result),
     )
     beside = read_tool(span)
     return filled(tool, beside) if beside else tool, answer.get("status") == "error"
 
 
-def _asked(value: Any) -> Any:
+def _called(value: Any) -> tuple[Any, str | None]:
+    """
+    Give what a tool was asked, and the id of the call that the AI SDK hands it beside that.
+    """
     told = plain(value)
-    only = isinstance(told, dict) and told.keys() == {"input"}
-    return told["input"] if only else value
+    if not isinstance(told, dict):
+        return value, None
+    if told.keys() == {"input"}:
+        return told["input"], None
+    handed = told.get("args") if told.keys() == {"args"} else None
+    if isinstance(handed, list) and len(handed) == 2 and isinstance(handed[1], dict):
+        call_id = lenient.text(handed[1], ("toolCallId",))
+        return (handed[0], call_id) if call_id else (value, None)
+    return value, None
 
 
 def _only(output: Any) -> Any:

@@ -95,7 +95,7 @@ class LiteLLM(Dialect):
         )
         if reading.call is None:
             return reading
-        reading = replace(reading, call=_call(span.attributes, reading.call, reading.failed))
+        reading = replace(reading, call=_call(span.attributes, reading.call, bool(reading.failed)))
         return told_by_log(reading) if span.name == DETAILS_EVENT else reading
 
     def read_log(self, log: LogRecord) -> LogReading | None:

@@ -52,6 +52,7 @@ MARKS = Marks(
 _INPUT, _OUTPUT = ("mlflow.spanInputs",), ("mlflow.spanOutputs",)
 _USAGE = "mlflow.chat.tokenUsage"
 _COST = ("mlflow.llm.cost",)
+_CALL_ID = "tool_call_id"
 _MODEL, _PROVIDER, _FORMAT = "mlflow.llm.model", "mlflow.llm.provider", "mlflow.message.format"
 _MODEL_KEYS = ("model", "modelId", "model_name", "model_id")
 _READ = frozenset(
@@ -162,7 +163,9 @@ def _role(span: SpanRecord, kind: str, attributes: Mapping[str, Any]) -> Role:
     about = _langchain_metadata(attributes)
     if kind == "CHAIN" and (about or span.name == langchain.GRAPH):
         root = not span.parent_span_id
-        return Role.RUN if langchain.is_run(span.name, about, root=root) else Role.OTHER
+        asked, given = _value(span, _INPUT), _value(span, _OUTPUT)
+        inner = langchain.is_inner_graph(span.name, about, asked, given)
+        return Role.RUN if inner or langchain.is_run(span.name, about, root=root) else Role.OTHER
     if span.name.endswith(_COUNTS_ONLY) or (kind == "AGENT" and span.name in _WORKFLOWS):
         return Role.OTHER
     return ROLES.get(kind, Role.OTHER)
@@ -238,9 +241,10 @@ def _tool(span: SpanRecord) -> tuple[ToolReading, bool]:
     """
     given = _value(span, _OUTPUT)
     answer = langchain.tool_answer(given)
+    noted = {_CALL_ID: plain(span.attributes.get(_CALL_ID))}
     tool = ToolReading(
         tool_name=span.name or "unknown",
-        tool_call_id=lenient.text(answer, ("tool_call_id",)),
+        tool_call_id=lenient.text(answer, (_CALL_ID,)) or lenient.text(noted, (_CALL_ID,)),
         arguments=lenient.as_json(called_with(_value(span, _INPUT))),
         result=lenient.as_content(answer.get("content") if answer else given),
     )

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from otel_bridge_storage.readings import CallReading
+from otel_bridge_storage.readings import CallReading, Usage
 from otel_bridge_storage.records import SpanRecord
 
-from otel_bridge.dialects import genai_messages, langchain_objects, lenient
+from otel_bridge.dialects import genai_messages, langchain_objects, lenient, python_literals
 from otel_bridge.dialects import openinference_messages as messages
 from otel_bridge.dialects.cached_input import including_cache
 from otel_bridge.dialects.filling import filled
@@ -20,6 +20,7 @@ from otel_bridge.dialects.response_ids import id_in_output, langchain_call_id, p
 from otel_bridge.dialects.scopes import precedence
 from otel_bridge.dialects.span_reading import read_call
 from otel_bridge.dialects.tokens import TokenNames, read_usage
+from otel_bridge.dialects.usage_spellings import completed, usage_in
 from otel_bridge.dialects.vocabulary import GENAI
 
 TOKENS = GENAI.tokens.after(
@@ -70,6 +71,10 @@ _ASKED_FOR = (
 """
 The instrumentations whose `llm.model_name` is the model that was asked for.
 """
+_AGENTS, _GENERATION = "openai_agents", "generation"
+"""
+Where, of two kinds of spans of one instrumentation, one tells the model asked for.
+"""
 _OF_A_RESPONSE = frozenset(
     {"choices", "content", "data", "model", "object", "output", "raw", "usage", "usage_metadata"}
 )
@@ -93,6 +98,7 @@ def read(span: SpanRecord, kind: str, *, failed: bool) -> CallReading:
     received = messages.output_messages(attributes, reasons[0] if reasons else None)
     answered = bool(received or beside.output or reasons)
     usage = read_usage(attributes, TOKENS, zeros_count=failed and not answered)
+    usage = including_cache(usage, lenient.count(attributes, _TOTAL))
     requested, responded = _models(span, output)
     call = CallReading(
         operation=operation,
@@ -101,7 +107,7 @@ def read(span: SpanRecord, kind: str, *, failed: bool) -> CallReading:
         response_model=responded,
         response_id=_response_id(output) or beside.response_id,
         call_id=langchain_call_id(langchain_objects.message_id(output)),
-        usage=including_cache(usage, lenient.count(attributes, _TOTAL)),
+        usage=_with_parts(usage, output),
         emitted_cost_usd=lenient.number(attributes, _COST) or None,
         finish_reasons=reasons,
         precedence=precedence(span.scope.name),
@@ -111,6 +117,16 @@ def read(span: SpanRecord, kind: str, *, failed: bool) -> CallReading:
     if requested is None and _derived(span, beside.request_model):
         beside = replace(beside, request_model=None)
     return filled(call, beside)
+
+
+def _with_parts(usage: Usage, output: Mapping[str, Any]) -> Usage:
+    """
+    Take the parts of the counts out of the response where the span has the counts alone.
+    """
+    beside = usage_in(output.get("usage"))
+    counts = (usage.input_tokens, usage.output_tokens)
+    same = None not in counts and counts == (beside.input_tokens, beside.output_tokens)
+    return completed(usage, beside) if same else usage
 
 
 def _operation(attributes: Mapping[str, Any], kind: str) -> str:
@@ -128,8 +144,8 @@ def _output(attributes: Mapping[str, Any]) -> dict[str, Any]:
     output = lenient.structure(attributes.get("output.value"))
     if not isinstance(output, dict) or attributes.get("output.mime_type") != _JSON:
         return {}
-    raw = lenient.structure(output.get("raw"))
-    if isinstance(raw, dict):
+    raw = lenient.structure(output.get("raw")) or python_literals.fields_of(output.get("raw"))
+    if isinstance(raw, dict) and raw:
         return raw
     return output if output.keys() & {*_OF_A_RESPONSE, "generations", "llm_output"} else {}
 
@@ -145,6 +161,8 @@ def _models(span: SpanRecord, output: Mapping[str, Any]) -> tuple[str | None, st
     if any(word in scope for word in _ASKED_FOR):
         asked: str | None = told or named
         named = None
+    elif _AGENTS in scope and named and span.name == _GENERATION:
+        asked, named = told or named, None
     elif "langchain" in scope:
         metadata = lenient.json_map(attributes, ("metadata",))
         asked = told or lenient.text(metadata, ("ls_model_name",))

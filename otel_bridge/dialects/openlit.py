@@ -8,14 +8,21 @@ counts of some providers are passed on as they are, without the parts they leave
 
 from dataclasses import replace
 
-from otel_bridge_storage.readings import Message, Reading, Role, Usage
-from otel_bridge_storage.records import SpanRecord
+from otel_bridge_storage.readings import CallReading, Message, Reading, Role, Usage
+from otel_bridge_storage.records import STATUS_ERROR, SpanRecord
 
 from otel_bridge.dialects import genai_messages, lenient
 from otel_bridge.dialects.chat_messages import text_message
 from otel_bridge.dialects.dialect import Dialect
 from otel_bridge.dialects.genai_messages import DETAILS_EVENT
-from otel_bridge.dialects.span_reading import ROLES, after, operation_of, read_as, told_by_log
+from otel_bridge.dialects.span_reading import (
+    CALLS,
+    ROLES,
+    after,
+    operation_of,
+    read_as,
+    told_by_log,
+)
 from otel_bridge.dialects.tokens import TokenNames
 from otel_bridge.dialects.vocabulary import GENAI, CallNames, ToolNames, Vocabulary
 
@@ -79,23 +86,48 @@ class OpenLIT(Dialect):
         if reading.call is None:
             return reading
         call = replace(reading.call, usage=_usage(span, reading.call.usage))
+        call = _failed_call(span, call)
         reading = replace(reading, call=call)
         return told_by_log(reading) if span.name == DETAILS_EVENT else reading
 
 
 def _role(span: SpanRecord) -> Role:
     attributes = span.attributes
-    named = operation_of(span)
+    named = operation_of(span) or _named_by_failure(span)
     role = ROLES.get(named, Role.OTHER)
     if span.scope.name.startswith(f"{_INSTRUMENTATION}langgraph"):
         if named == "invoke_workflow" and "gen_ai.execution.mode" in attributes:
             return Role.RUN
         return Role.OTHER if role is Role.RUN else role
-    if role is Role.RUN and any(name in attributes for name in _NO_AGENTS):
+    if role is Role.RUN and (any(name in attributes for name in _NO_AGENTS) or _is_node(span)):
         return Role.OTHER
     if role is Role.TOOL and lenient.text(attributes, ("gen_ai.tool.name",)) == _LISTS_TOOLS:
         return Role.OTHER
     return role
+
+
+def _named_by_failure(span: SpanRecord) -> str:
+    """
+    Take the operation out of the name of a span that failed, which has no attributes.
+    """
+    operation, _, model = span.name.partition(" ")
+    failed = span.status_code == STATUS_ERROR and model
+    return operation if failed and operation in CALLS else ""
+
+
+def _failed_call(span: SpanRecord, call: CallReading) -> CallReading:
+    if operation_of(span) or call.request_model or not (named := _named_by_failure(span)):
+        return call
+    return replace(call, operation=named, request_model=span.name.partition(" ")[2])
+
+
+def _is_node(span: SpanRecord) -> bool:
+    """
+    Tell the node that calls the model, which LangChain's instrumentation takes for an agent
+    as it does whatever has that word in its name.
+    """
+    of_langchain = span.scope.name.startswith(f"{_INSTRUMENTATION}langchain")
+    return of_langchain and span.attributes.get("gen_ai.agent.name") == "agent"
 
 
 def _graph(span: SpanRecord) -> str | None:

@@ -78,6 +78,7 @@ VOCABULARY = GENAI.after(
         run=RunNames(agent_id=("gen_ai.agent.id", "crewai.agent.id")),
     )
 )
+_AGENT_WORKFLOWS = ("Agent.workflow", "AgentWorkflow.workflow")
 _TOTAL = ("gen_ai.usage.total_tokens", "llm.usage.total_tokens")
 _GOOGLE = ("google_generativeai", "vertexai")
 
@@ -138,7 +139,8 @@ def _role(span: SpanRecord) -> Role:
     if "crewai.task.agent" in span.attributes:
         return Role.RUN
     if kind == "workflow":
-        return Role.RUN if _is_langchain_root(span) else Role.OTHER
+        is_run = _is_langchain_root(span) or _is_llama_index_agent(span)
+        return Role.RUN if is_run else Role.OTHER
     if kind == "agent" or (named == "invoke_agent" and kind is None):
         return Role.OTHER if _is_of_crewai(span) else Role.RUN
     if kind is None and (_request(span) or _is_realtime_answer(span)):
@@ -157,9 +159,19 @@ def _is_langchain_root(span: SpanRecord) -> bool:
     )
 
 
+def _is_of_llama_index(span: SpanRecord) -> bool:
+    return span.scope.name.startswith("opentelemetry.instrumentation.llamaindex")
+
+
 def _is_llama_index_tool(span: SpanRecord) -> bool:
-    of_it = span.scope.name.startswith("opentelemetry.instrumentation.llamaindex")
-    return of_it and "tool.name" in span.attributes
+    return _is_of_llama_index(span) and "tool.name" in span.attributes
+
+
+def _is_llama_index_agent(span: SpanRecord) -> bool:
+    """
+    Tell the workflow that is an agent, named after the agent's class and not after it.
+    """
+    return _is_of_llama_index(span) and span.name.endswith(_AGENT_WORKFLOWS)
 
 
 def _is_realtime_answer(span: SpanRecord) -> bool:
@@ -226,6 +238,8 @@ def _usage(span: SpanRecord, usage: Usage) -> Usage:
 
 def _run(span: SpanRecord, reading: Reading, run: RunReading) -> Reading:
     attributes = span.attributes
+    if _is_llama_index_agent(span):
+        return reading
     name = reading.agent_name or lenient.text(attributes, ("traceloop.entity.name",))
     asked = lenient.text(attributes, ("crewai.task.description",))
     return replace(

@@ -11,6 +11,7 @@ from otel_bridge_storage.readings import Reading, ToolReading
 from otel_bridge_storage.records import SpanRecord
 
 from otel_bridge.dialects import langchain_objects, lenient, python_literals
+from otel_bridge.dialects.failures import Failure, failure_told
 from otel_bridge.dialects.openllmetry_messages import (
     ENTITY_INPUT,
     ENTITY_OUTPUT,
@@ -31,10 +32,12 @@ def read_tool(span: SpanRecord, reading: Reading, tool: ToolReading) -> Reading:
     attributes = span.attributes
     answer, call_id, failed = _answer(unwrapped_output(lenient.value(attributes, _RESULT)))
     arguments = unwrapped_input(lenient.value(attributes, _ARGUMENTS))
+    told = failure_told(lenient.as_content(answer) or "") if failed else Failure()
     return replace(
         reading,
         failed=reading.failed or failed,
-        error_message=_failure_data(span.status_message) or reading.error_message,
+        error_type=reading.error_type or told.type,
+        error_message=_failure_data(span.status_message) or reading.error_message or told.message,
         tool=replace(
             tool,
             tool_name=_name(span, attributes) or tool.tool_name,

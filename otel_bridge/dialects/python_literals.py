@@ -2,6 +2,7 @@
 Values that an instrumentation wrote as Python writes them, not as JSON.
 
     {'prompt_tokens': 9, 'prompt_tokens_details': {'cached_tokens': 3, 'audio_tokens': None}}
+    CompletionUsage(prompt_tokens=9, prompt_tokens_details=PromptTokensDetails(cached_tokens=3))
 """
 
 import ast
@@ -39,3 +40,30 @@ def mapping(value: Any) -> dict[str, Any]:
     """
     told = structure(value)
     return told if isinstance(told, dict) else {}
+
+
+def fields_of(value: Any) -> dict[str, Any]:
+    """
+    Take the `repr` of a model's object as a dict of its fields, objects in them likewise.
+
+    Returns:
+        An empty dict where the value is none, is cut off, or holds what is no literal.
+    """
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        return {}
+    try:
+        node = ast.parse(value.strip(), mode="eval").body
+        return _plain(node) if isinstance(node, ast.Call) else {}
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return {}
+
+
+def _plain(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call):
+        return {word.arg: _plain(word.value) for word in node.keywords if word.arg}
+    if isinstance(node, ast.List | ast.Tuple):
+        return [_plain(item) for item in node.elts]
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return {str(_plain(key)): _plain(item) for key, item in pairs if key is not None}
+    return ast.literal_eval(node)

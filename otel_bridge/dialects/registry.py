@@ -24,6 +24,7 @@ from otel_bridge.dialects.langsmith import LangSmith
 from otel_bridge.dialects.litellm import LiteLLM
 from otel_bridge.dialects.logfire import Logfire
 from otel_bridge.dialects.marks import read_marks
+from otel_bridge.dialects.mastra import Mastra
 from otel_bridge.dialects.mlflow import MLflow
 from otel_bridge.dialects.openinference import OpenInference
 from otel_bridge.dialects.openlit import OpenLIT
@@ -54,6 +55,7 @@ def built_in() -> tuple[Dialect, ...]:
         Langfuse(),
         LangSmith(),
         MLflow(),
+        Mastra(),
         PydanticAI(),
         Logfire(),
         OpenLLMetry(),

@@ -3,6 +3,7 @@ Semantic Kernel: the conventions in the words of several versions, and messages 
 text in log records that name their event in an attribute.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 from otel_bridge_storage.readings import CallReading, LogReading, Message, Reading, Role
 from otel_bridge_storage.records import LogRecord, SpanRecord
 
-from otel_bridge.dialects import genai_logs, genai_messages, lenient
+from otel_bridge.dialects import genai_logs, genai_messages, lenient, python_literals
 from otel_bridge.dialects.chat_messages import message_of, text_message
 from otel_bridge.dialects.dialect import Dialect
-from otel_bridge.dialects.span_reading import CALLS, operation_of, read_as
-from otel_bridge.dialects.stand_ins import event_name
+from otel_bridge.dialects.span_reading import CALLS, OPERATION, operation_of, read_as, told_by_log
+from otel_bridge.dialects.stand_ins import event_name, stand_in
 from otel_bridge.dialects.tokens import TokenNames
+from otel_bridge.dialects.usage_spellings import usage_in
 from otel_bridge.dialects.vocabulary import GENAI, Vocabulary
 
 VOCABULARY = GENAI.after(
@@ -44,6 +46,8 @@ _AGENTS = "semantic_kernel.utils.telemetry.agent_diagnostics"
 _FINISH_REASON = "FinishReason."
 _PROMPT_EVENTS = ("gen_ai.prompt", "gen_ai.content.prompt")
 _COMPLETION_EVENT = "gen_ai.content.completion"
+_USAGE = "OpenAI usage"
+_MADE_UP_NAME = re.compile(r"[A-Za-z]{16}")
 
 
 class SemanticKernel(Dialect):
@@ -64,7 +68,8 @@ class SemanticKernel(Dialect):
             self.name, span, VOCABULARY, role=role, operation=operation, messages=_messages
         )
         if reading.call is not None:
-            return replace(reading, call=_call(reading.call))
+            reading = replace(reading, call=_call(reading.call))
+            return told_by_log(reading) if span.name == _USAGE else reading
         if reading.tool is not None and not operation_of(span):
             return replace(reading, tool=replace(reading.tool, tool_name=span.name or "unknown"))
         if reading.role is Role.RUN and reading.agent_name is None:
@@ -73,12 +78,15 @@ class SemanticKernel(Dialect):
 
     def read_log(self, log: LogRecord) -> LogReading | None:
         """
-        Read one message: a prompt, or what the conventions have events for.
+        Read one message: a prompt, or what the conventions have events for; or the usage
+        of a call, of which its span has the two main counts alone.
         """
         if not log.scope.name.startswith(_SCOPES):
             return None
         if event_name(log) in _PROMPT_EVENTS and isinstance(log.body, str) and log.body:
             return LogReading(input=(text_message("user", log.body),))
+        if usage := _usage(log):
+            return LogReading(span=stand_in(log, _USAGE, attributes=usage))
         answers = _tool_answers(log)
         return LogReading(input=(answers,)) if answers else genai_logs.read_log(log)
 
@@ -88,10 +96,21 @@ def _role(span: SpanRecord) -> Role | None:
     Name the part of a span of the versions whose functions and agents have no attributes.
     """
     if operation_of(span):
-        return None
+        return Role.OTHER if _is_prompt(span) else None
     if span.scope.name.startswith(_FUNCTIONS):
         return Role.TOOL
     return Role.RUN if span.scope.name.startswith(_AGENTS) else Role.OTHER
+
+
+def _is_prompt(span: SpanRecord) -> bool:
+    """
+    Tell the function around a bare prompt, which has a random name, from a tool that a
+    model called.
+    """
+    name = span.attributes.get("gen_ai.tool.name")
+    made_up = isinstance(name, str) and _MADE_UP_NAME.fullmatch(name)
+    of_function = span.scope.name.startswith(_FUNCTIONS)
+    return bool(of_function and made_up and "gen_ai.tool.call.id" not in span.attributes)
 
 
 def _call(call: CallReading) -> CallReading:
@@ -118,6 +137,24 @@ def _messages(span: SpanRecord) -> tuple[tuple[Message, ...], tuple[Message, ...
             told = event.attributes.get("gen_ai.completion")
             received = genai_messages.messages(told, "assistant")
     return sent, received
+
+
+def _usage(log: LogRecord) -> dict[str, Any]:
+    """
+    Read the usage that a log of OpenAI's connector shows as Python does, into attributes.
+    """
+    if not isinstance(log.body, str) or not log.body.startswith(f"{_USAGE}: CompletionUsage("):
+        return {}
+    usage = usage_in(python_literals.fields_of(log.body.removeprefix(f"{_USAGE}: ")))
+    counts = (
+        ("input_tokens", usage.input_tokens),
+        ("output_tokens", usage.output_tokens),
+        ("cache_read.input_tokens", usage.cache_read_tokens),
+        ("cache_write.input_tokens", usage.cache_write_tokens),
+        ("reasoning.output_tokens", usage.reasoning_tokens),
+    )
+    told = {f"gen_ai.usage.{name}": count for name, count in counts if count is not None}
+    return {OPERATION: "chat", **told} if told else {}
 
 
 def _tool_answers(log: LogRecord) -> Message | None:

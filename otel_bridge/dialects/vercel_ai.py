@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from otel_bridge_storage.readings import CallReading, Reading, Role, ToolReading
-from otel_bridge_storage.records import SpanRecord
+from otel_bridge_storage.records import STATUS_ERROR, SpanRecord
 
 from otel_bridge.dialects import lenient
 from otel_bridge.dialects import vercel_ai_messages as messages
@@ -111,6 +111,7 @@ _PROVIDERS = {
     "mistral": "mistral_ai",
     "xai": "x_ai",
 }
+_DONE = ("ai.response.finishReason", "ai.toolCall.result", "gen_ai.tool.call.result")
 _WRAPPERS = frozenset({"AI_ToolExecutionError", "ToolExecutionError"})
 """
 The errors that the SDK puts around what a tool threw.
@@ -142,6 +143,7 @@ class VercelAI(Dialect):
         Read a span by its operation, in the SDK's words or in those of the conventions.
         """
         role, operation = _role(span)
+        span = _own_status(span)
         reading = read_as(
             self.name,
             span,
@@ -161,6 +163,18 @@ class VercelAI(Dialect):
             told = replace(reading, tool=_tool(reading.tool))
             return _tool_failure(span, told) if reading.failed else told
         return reading
+
+
+def _own_status(span: SpanRecord) -> SpanRecord:
+    """
+    Take back an error that a processor of spans copied from another span of the trace; the
+    SDK records an exception on the span which failed, and no answer.
+    """
+    if span.status_code != STATUS_ERROR or not any(name in span.attributes for name in _DONE):
+        return span
+    if any(event.name == "exception" for event in span.events):
+        return span
+    return replace(span, status_code=0, status_message="")
 
 
 def _role(span: SpanRecord) -> tuple[Role | None, str | None]:

@@ -24,12 +24,14 @@ from typing import Any
 
 from otel_bridge_storage.call_merging import hand_down, let_fail, merge, span_times, tell_why
 from otel_bridge_storage.call_spans import (
+    UNKNOWN_TOOL,
     CallSpan,
     are_copies,
     end_of,
     is_log_told,
     overlap,
     same_tool,
+    start_of,
     time_of,
 )
 
@@ -169,13 +171,31 @@ class _Groups:
             self._join_executions(same)
         self._join_echoes(self._members.values())
 
-    def _join_executions(self, members: list[CallSpan]) -> None:
-        members.sort(key=lambda m: m.columns["start_ns"])
-        latest = members[0]
-        for member in members[1:]:
-            if overlap(latest.columns, member.columns) and same_tool(
-                latest.columns, member.columns
-            ):
+    def _join_executions(self, members: Sequence[CallSpan]) -> None:
+        """
+        Join what overlaps in time, of spans with one call id in one run.
+
+        A span without a name shows the first of the executions that it overlaps with.
+        """
+        by_name: defaultdict[str, list[CallSpan]] = defaultdict(list)
+        for member in sorted(members, key=start_of):
+            by_name[member.columns["tool_name"]].append(member)
+        nameless = by_name.pop(UNKNOWN_TOOL, [])
+        for same in (*by_name.values(), nameless):
+            self._join_overlapping(same)
+        for member in nameless:
+            near = (
+                m for same in by_name.values() for m in same if overlap(m.columns, member.columns)
+            )
+            first = min(near, key=start_of, default=None)
+            if first is not None:
+                self._union(first.id, member.id)
+
+    def _join_overlapping(self, members: Sequence[CallSpan]) -> None:
+        for number, member in enumerate(members):
+            if number == 0:
+                latest = member
+            elif overlap(latest.columns, member.columns):
                 self._union(latest.id, member.id)
             if end_of(member.columns) >= end_of(latest.columns):
                 latest = member
@@ -214,11 +234,20 @@ class _Groups:
         told: defaultdict[str, tuple[list[CallSpan], list[CallSpan]]] = defaultdict(
             lambda: ([], [])
         )
-        for member in sorted(members, key=time_of):
-            if member.columns["echo"]:
-                by_log = is_log_told(member.columns)
-                if not (by_log and member.outer in self._members):
-                    told[member.columns["echo"]][by_log].append(member)
+        ordered = sorted(members, key=time_of)
+        signals: defaultdict[int, set[bool]] = defaultdict(set)
+        for member in ordered:
+            signals[self._find(member.id)].add(is_log_told(member.columns))
+        stood: set[tuple[int, str]] = set()
+        for member in ordered:
+            echo, root = member.columns["echo"], self._find(member.id)
+            by_log = is_log_told(member.columns)
+            if not echo or (by_log and member.outer in self._members):
+                continue
+            # What has both signals by an id already is no one else's, and copies stand once.
+            if len(signals[root]) == 1 and (root, echo) not in stood:
+                stood.add((root, echo))
+                told[echo][by_log].append(member)
         for shown, logged in told.values():
             for one, other in _pairs(shown, logged):
                 self._union(one.id, other.id)

@@ -3,15 +3,16 @@ Finding the spans that may show the same call as one that arrived or moved.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Table, bindparam, null, select
 
+from otel_bridge_storage.binding import home_of
 from otel_bridge_storage.call_groups import ECHOES_WITHIN_NS
 from otel_bridge_storage.readings import LOG_TOLD, Reading, Role
-from otel_bridge_storage.schema import llm_calls, tool_calls
+from otel_bridge_storage.schema import llm_calls, spans, tool_calls
 from otel_bridge_storage.statements import KEYS, Lookup
 from otel_bridge_storage.unit import Unit
 
@@ -60,9 +61,19 @@ class Links:
 
     def __init__(self, table: Table, role: Role, keys: dict[str, tuple[Column[Any], ...]]) -> None:
         columns = {c.name: c for of_key in keys.values() for c in of_key}
-        own = ("span", "outer_call", "run_id", "start_ns", "end_ns")
         source = [table.c.get(name, null().label(name)) for name in ("scope", "precedence")]
-        rows = select(*(table.c[name] for name in own), *source, *columns.values())
+        # The row of a call that is counted has the times and the run of its copies as well.
+        rows = select(
+            table.c.span,
+            table.c.outer_call,
+            spans.c.trace_id,
+            spans.c.run_id.label("own_run_id"),
+            spans.c.session_id,
+            spans.c.start_ns,
+            spans.c.end_ns,
+            *source,
+            *columns.values(),
+        ).join(spans, spans.c.id == table.c.span)
         self._role = role
         self._names = {kind: tuple(c.name for c in of_key) for kind, of_key in keys.items()}
         self._by_span = Lookup(rows.where(KEYS), table.c.span)
@@ -93,8 +104,10 @@ class Links:
         that left must be missed by those it left.
         """
         now = {link.span: link for link in self._current(unit, dirty)}
+        # One that was open until now may have been taken for a copy of anything later.
         before = [
-            self._link(row) for row in unit.select(self._by_span, unit.known_before(sorted(dirty)))
+            self._link(row)._replace(end_ns=_NEVER)
+            for row in unit.select(self._by_span, unit.known_before(sorted(dirty)))
         ]
         seen = dict(now)
         frontier = [*now.values(), *before]
@@ -164,26 +177,22 @@ class Links:
         """
         rows = unit.select(self._by_key[_ECHO], echoes)
         if len(rows) >= _ROWS_LIMIT:
-            around = [(e[0], k.start_ns) for k in links if (e := dict(k.keys).get(_ECHO))]
             rows = [
                 row
-                for echo, start in around
+                for echo, (low, high) in _stretches(links)
                 for row in unit.connection.execute(
-                    self._around,
-                    {
-                        "echo": echo,
-                        "from": start - ECHOES_WITHIN_NS,
-                        "to": start + ECHOES_WITHIN_NS,
-                    },
+                    self._around, {"echo": echo, "from": low, "to": high}
                 )
             ]
         return [self._link(row) for row in rows]
 
     def _link(self, row: Any) -> Link:
         end_ns = _NEVER if row.end_ns is None else row.end_ns
-        keys = self._keys(row._asdict())
+        home = home_of(row.own_run_id, row.trace_id, row.session_id)
+        stored = row._asdict()
+        keys = (*self._keys(stored | {"run_id": home}), *self._keys(stored))
         source = (row.scope, row.precedence == LOG_TOLD)
-        return Link(row.span, row.outer_call, source, row.start_ns, end_ns, keys)
+        return Link(row.span, row.outer_call, source, row.start_ns, end_ns, tuple({*keys}))
 
     def _keys(self, columns: dict[str, Any]) -> tuple[tuple[str, Key], ...]:
         return tuple(
@@ -206,6 +215,27 @@ def _ids(reading: Reading) -> dict[str, Any]:
 def _is_log_told(reading: Reading) -> bool:
     part = reading.call or reading.tool
     return part is not None and part.precedence == LOG_TOLD
+
+
+def _stretches(links: Iterable[Link]) -> Iterator[tuple[str, tuple[int, int]]]:
+    """
+    List the times around the links of each echo, without overlaps.
+    """
+    starts: defaultdict[str, list[int]] = defaultdict(list)
+    for link in links:
+        if key := dict(link.keys).get(_ECHO):
+            starts[key[0]].append(link.start_ns)
+    for echo, times in starts.items():
+        low = high = None
+        for start in sorted(times):
+            if low is None or high is None:
+                low = start - ECHOES_WITHIN_NS
+            elif start - ECHOES_WITHIN_NS > high:
+                yield echo, (low, high)
+                low = start - ECHOES_WITHIN_NS
+            high = start + ECHOES_WITHIN_NS
+        if low is not None and high is not None:
+            yield echo, (low, high)
 
 
 def _groups(links: dict[int, Link]) -> list[list[int]]:

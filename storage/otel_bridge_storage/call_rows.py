@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from otel_bridge_storage.moments import PICO
-from otel_bridge_storage.readings import CallReading, Message, Reading, ToolReading
-from otel_bridge_storage.records import STATUS_ERROR, SpanRecord
+from otel_bridge_storage.readings import CallReading, Message, Reading, ToolReading, has_failed
+from otel_bridge_storage.records import SpanRecord
 from otel_bridge_storage.unit import Unit
 from otel_bridge_storage.values import clean, plain
 
@@ -87,7 +87,7 @@ def text(value: str | None) -> str | None:
 
 
 def _timing(span: SpanRecord, reading: Reading) -> dict[str, Any]:
-    failed = reading.failed or span.status_code == STATUS_ERROR
+    failed = has_failed(reading, span)
     status = "running" if span.end_ns is None else "error" if failed else "ok"
     return {
         "iteration": reading.iteration,

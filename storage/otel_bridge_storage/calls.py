@@ -22,7 +22,9 @@ _NOTHING_LOGGED: Logged = ((), ())
 _DELETE = Lookup(delete(llm_calls).where(KEYS), llm_calls.c.span)
 _INSERT = Rows(insert(llm_calls))
 _BEFORE = Lookup(
-    select(llm_calls.c.span, llm_calls.c.run_id, llm_calls.c.counted).where(KEYS),
+    select(llm_calls.c.span, llm_calls.c.run_id, llm_calls.c.counted, llm_calls.c.end_ns).where(
+        KEYS
+    ),
     llm_calls.c.span,
 )
 

@@ -5,7 +5,7 @@ They run on every backend.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -70,6 +70,7 @@ class Rule:
         broken: Selects one number: how many exceptions there are.
         tables: What must be there to ask.
         says: What an exception is.
+        since: The schema from which on it can be asked.
     """
 
     where: str
@@ -77,6 +78,7 @@ class Rule:
     broken: Select[Any]
     remedy: str
     tables: tuple[str, ...]
+    since: int = 1
 
 
 def rules() -> Iterator[Rule]:
@@ -86,13 +88,14 @@ def rules() -> Iterator[Rule]:
     yield from _counters()
     for table in sorted(metadata.tables.values(), key=lambda table: table.name in _DERIVED):
         yield from _references(table)
-    yield _rule(
+    stands = _rule(
         spans,
         "spans stand for log records that are not there",
         _without(spans, logs, logs.c.hash == spans.c.log_hash, given=spans.c.log_hash),
         REBUILD,
         logs.name,
     )
+    yield replace(stands, since=3)
     yield _is_derived(llm_calls, "llm")
     yield _is_derived(tool_calls, "tool")
     yield from _of_runs()

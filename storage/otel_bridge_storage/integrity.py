@@ -78,10 +78,11 @@ def _look(address: Address) -> Iterator[Finding]:
         if there is None:
             yield Finding("its list of tables cannot be read", "file", 1, RESTORE)
             return
-        yield from _check_schema(connection, there)
+        version = _version(connection, there)
+        yield from _check_schema(version, there)
         rows = SalvagedRows(connection)
         for rule in rules():
-            if there.issuperset(rule.tables):
+            if there.issuperset(rule.tables) and rule.since <= (version or SCHEMA_VERSION):
                 yield from _apply(rows, rule)
         if there.issuperset((run_events.name, event_threads.name)):
             yield from check_thread_numbers(rows)
@@ -124,13 +125,17 @@ def _tables(connection: Connection) -> set[str] | None:
         raise
 
 
-def _check_schema(connection: Connection, there: set[str]) -> Iterator[Finding]:
-    version = None
-    if "schema_info" in there:
-        query = select(func.max(metadata.tables["schema_info"].c.version).label("version"))
-        found, _ = SalvagedRows(connection).rows(query)
-        version = found[0]["version"] if found else None
-    if not isinstance(version, int):
+def _version(connection: Connection, there: set[str]) -> int | None:
+    if "schema_info" not in there:
+        return None
+    query = select(func.max(metadata.tables["schema_info"].c.version).label("version"))
+    found, _ = SalvagedRows(connection).rows(query)
+    version = found[0]["version"] if found else None
+    return version if isinstance(version, int) else None
+
+
+def _check_schema(version: int | None, there: set[str]) -> Iterator[Finding]:
+    if version is None:
         yield Finding("its version cannot be read", "schema_info", 1, SAVE)
     elif version < SCHEMA_VERSION:
         says = f"its schema is {version}, and this otel-bridge writes {SCHEMA_VERSION}"

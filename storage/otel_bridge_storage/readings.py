@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from otel_bridge_storage.records import EventRecord, LogRecord, SpanRecord
+from otel_bridge_storage.records import STATUS_ERROR, EventRecord, LogRecord, SpanRecord
 
 LOG_TOLD = 3
 """
@@ -190,7 +190,7 @@ class Reading:
         error_type: The class of a failure, such as `TimeoutError`.
         error_message: What the failure said.
         failed: Whether the thing itself failed, which a span's status alone does
-            not always tell.
+            not always tell; None to go by the status.
         facts: What the span's events tell beyond the span.
     """
 
@@ -203,13 +203,20 @@ class Reading:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     iteration: int | None = None
-    failed: bool = False
+    failed: bool | None = None
     error_type: str | None = None
     error_message: str | None = None
     run: RunReading | None = None
     call: CallReading | None = None
     tool: ToolReading | None = None
     facts: tuple[FactReading, ...] = ()
+
+
+def has_failed(reading: Reading, span: SpanRecord) -> bool:
+    """
+    Say whether what a span shows failed.
+    """
+    return span.status_code == STATUS_ERROR if reading.failed is None else reading.failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 
 from otel_bridge_storage.call_rows import text
-from otel_bridge_storage.readings import FactReading, Role
-from otel_bridge_storage.records import STATUS_ERROR
+from otel_bridge_storage.readings import FactReading, Role, has_failed
 from otel_bridge_storage.run_rows import start_of
 from otel_bridge_storage.schema import STEP_TURNS, run_log
 from otel_bridge_storage.span_binding import home
@@ -132,7 +131,7 @@ def _span_facts(change: Change) -> Iterable[FactReading]:
 
 def _end_kind(change: Change) -> str:
     reading = change.reading
-    failed = reading.failed or change.record.status_code == STATUS_ERROR
+    failed = has_failed(reading, change.record)
     if reading.run is not None:
         if reading.run.status == "cancelled":
             return "run.cancelled"

@@ -9,8 +9,8 @@ from typing import Any
 
 from otel_bridge_storage.call_rows import text
 from otel_bridge_storage.fitting import fitting
-from otel_bridge_storage.readings import Message, Reading
-from otel_bridge_storage.records import STATUS_ERROR, SpanRecord
+from otel_bridge_storage.readings import Message, Reading, has_failed
+from otel_bridge_storage.records import SpanRecord
 from otel_bridge_storage.run_totals import Hints, Sums
 from otel_bridge_storage.unit import Unit
 from otel_bridge_storage.values import plain
@@ -222,8 +222,7 @@ def _outcome(segments: Sequence[Segment]) -> str | None:
     run = last.reading.run
     if run is not None and run.status in ANSWERED:
         return run.status
-    failed = last.reading.failed or last.span.status_code == STATUS_ERROR
-    return "error" if failed else "success"
+    return "error" if has_failed(last.reading, last.span) else "success"
 
 
 def _asked(messages: Sequence[Message]) -> Message | None:

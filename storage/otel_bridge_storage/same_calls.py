@@ -18,7 +18,7 @@ _MOST = 200
 _RESPONSE, _ECHO = "response_id", "echo"
 _AT_ONE_TIME = frozenset({_RESPONSE, "tool_call_id"})
 _IDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "llm": (("call_id", "run_id"), (_RESPONSE,), (_ECHO,)),
+    "llm": ((_RESPONSE,), ("call_id",), (_ECHO,)),
     "tool": (("tool_call_id", "run_id"),),
 }
 _SAID = {

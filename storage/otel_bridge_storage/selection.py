@@ -43,8 +43,10 @@ class Selection:
         Whether a row of `spans` is wanted.
         """
         if self.runs is not None:
-            home = home_of(row["run_id"], row["trace_id"], row["session_id"])
-            if home not in self.runs:
+            # An older file has runs of traces also where there is a session.
+            homes = {home_of(row["run_id"], row["trace_id"], row["session_id"])}
+            homes |= set() if row["run_id"] else {row["trace_id"]}
+            if homes.isdisjoint(self.runs):
                 return False
         if self.session_id is not None and row["session_id"] != self.session_id:
             return False

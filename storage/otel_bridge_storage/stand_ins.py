@@ -14,7 +14,7 @@ from otel_bridge_storage.log_identity import log_hash
 from otel_bridge_storage.readings import Reader
 from otel_bridge_storage.records import LogRecord, SpanRecord
 from otel_bridge_storage.schema import logs, spans
-from otel_bridge_storage.span_rows import Key, load_by_id
+from otel_bridge_storage.span_rows import Key, load_by_id, richness
 from otel_bridge_storage.statements import KEYS, Lookup
 from otel_bridge_storage.unit import Unit
 
@@ -30,11 +30,16 @@ def stand_ins_of(reader: Reader, records: Mapping[bytes, LogRecord]) -> StandIns
     """
     Make the spans that stand for some log records, which are given by their digests.
     """
-    found = {}
+    found: dict[Key, tuple[bytes, SpanRecord]] = {}
     for digest, record in records.items():
         reading = reader.read_log(record)
-        if reading is not None and reading.span is not None:
-            found[reading.span.key] = (digest, reading.span)
+        span = None if reading is None else reading.span
+        if span is None:
+            continue
+        other = found.get(span.key)
+        # Several records may tell of one run: the fullest is believed, whatever came first.
+        if other is None or richness(span) > richness(other[1]):
+            found[span.key] = (digest, span)
     return found
 
 

@@ -18,7 +18,9 @@ from otel_bridge_storage.unit import Unit
 _DELETE = Lookup(delete(tool_calls).where(KEYS), tool_calls.c.span)
 _INSERT = Rows(insert(tool_calls))
 _BEFORE = Lookup(
-    select(tool_calls.c.span, tool_calls.c.run_id, tool_calls.c.counted).where(KEYS),
+    select(
+        tool_calls.c.span, tool_calls.c.run_id, tool_calls.c.counted, tool_calls.c.end_ns
+    ).where(KEYS),
     tool_calls.c.span,
 )
 

@@ -181,7 +181,8 @@ class Unit:
         Take note of what became of some calls.
 
         Args:
-            rows_before: Span, run and whether it was counted, of the rows that were there.
+            rows_before: Span, run, end and whether it was counted, of the rows that were
+                there.
             rows: The rows that are there now.
             groups: The spans that were judged together.
         """
@@ -195,6 +196,11 @@ class Unit:
         self.call_runs.update(after)
         self.dirty_runs.update(before.values(), after.values())
         regrouped = {row["span"] for row in rows if row["counted"]} & copies | sunk
+        ends = {row["span"]: row["end_ns"] for row in rows}
+        for row in rows_before:
+            if row.end_ns is not None and (ends.get(row.span) or 0) < row.end_ns:
+                runs = (before[row.span], after.get(row.span))
+                self.reshaped_runs.update(run for run in runs if run)
         for group in groups:
             # What a copy that left or joined tells of times is no longer, or newly, the run's.
             if not regrouped.isdisjoint(group):

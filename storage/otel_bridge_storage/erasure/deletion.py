@@ -42,6 +42,8 @@ _DELETE_SPANS = Lookup(delete(spans).where(KEYS), spans.c.id)
 _LOGS_OF_SPANS = Lookup(select(logs.c.id).where(KEYS), logs.c.trace_id, logs.c.span_id)
 _LOGS_OF_TRACES = Lookup(select(logs.c.id).where(KEYS), logs.c.trace_id)
 _LOGS_BY_HASH = Lookup(select(logs.c.id).where(KEYS), logs.c.hash)
+_HASHES = Lookup(select(logs.c.id, logs.c.hash).where(KEYS), logs.c.id)
+_STANDING = Lookup(select(spans.c.log_hash).where(KEYS), spans.c.log_hash)
 _DELETE_LOGS = Lookup(delete(logs).where(KEYS), logs.c.id)
 _RUNS = Lookup(select(runs.c.run_id).where(KEYS), runs.c.run_id)
 
@@ -123,7 +125,18 @@ def _logs_of(unit: Unit, gone: Sequence[Any], whole_traces: Sequence[str]) -> se
     stood_for = [row.log_hash for row in gone if row.log_hash is not None]
     found = {row.id for row in unit.select(_LOGS_OF_SPANS, keys)}
     found |= {row.id for row in unit.select(_LOGS_BY_HASH, stood_for)}
-    return found | {row.id for row in unit.select(_LOGS_OF_TRACES, whole_traces)}
+    found |= {row.id for row in unit.select(_LOGS_OF_TRACES, whole_traces)}
+    return found - _told_elsewhere(unit, found, {bytes(digest) for digest in stood_for})
+
+
+def _told_elsewhere(unit: Unit, found: set[int], going: set[bytes]) -> set[int]:
+    """
+    Give the log records that spans stand for which stay: they belong to those.
+    """
+    digests = {row.id: bytes(row.hash) for row in unit.select(_HASHES, sorted(found))}
+    asked = sorted(set(digests.values()) - going)
+    standing = {bytes(row.log_hash) for row in unit.select(_STANDING, asked)}
+    return {row_id for row_id, digest in digests.items() if digest in standing}
 
 
 def delete_logs(unit: Unit, ids: set[int]) -> Erased:

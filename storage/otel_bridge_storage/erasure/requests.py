@@ -2,7 +2,7 @@
 Erasing on request: a run, a session, or all of a user or a tenant.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, select
 
@@ -17,11 +17,21 @@ from otel_bridge_storage.erasure.stray_logs import stray_logs_of
 from otel_bridge_storage.erasure.threads import delete_thread_runs, delete_threads
 from otel_bridge_storage.errors import QueryError
 from otel_bridge_storage.fitting import fitting
+from otel_bridge_storage.log_identity import trace_id_of
 from otel_bridge_storage.readings import Pricer, Reader
 from otel_bridge_storage.schema import runs, spans
+from otel_bridge_storage.statements import KEYS, Lookup
 from otel_bridge_storage.unit import Unit
 
 HOLD_TAG = "legal-hold"
+
+_TRACES_OF = Lookup(select(spans.c.trace_id).where(KEYS).distinct(), spans.c.id)
+_SESSIONS_IN = Lookup(
+    select(spans.c.trace_id, spans.c.session_id)
+    .where(KEYS, spans.c.session_id.is_not(None))
+    .distinct(),
+    spans.c.trace_id,
+)
 
 
 def erase(
@@ -76,14 +86,37 @@ def _erase(unit: Unit, name: str, given: str, hold_tags: Sequence[str]) -> Erase
     kept = kept_by_hold(connection, asked | set(named.values()), hold_tags)
     going = asked - kept
     session_ids = sessions_of(connection, going)
+    going |= _beside(unit, name, value, named) - kept
     doomed = spans_of_runs(unit, going)
     doomed |= {span for span, home in named.items() if home not in kept}
     doomed |= remains(unit, doomed)
     erased = delete_spans(unit, doomed)
     erased += delete_logs(unit, stray_logs_of(connection, name, given))
+    for session_id in _outside_agents(session_ids, going):
+        erased += delete_logs(unit, stray_logs_of(connection, "session_id", session_id))
     delete_thread_runs(connection, going | ({value} if name == "run_id" and not kept else set()))
     delete_threads(connection, session_ids | ({value} if name == "session_id" else set()))
     return erased + Erased(held_runs=len((asked | set(named.values())) & kept))
+
+
+def _beside(unit: Unit, name: str, value: str, named: Mapping[int, str]) -> set[str]:
+    """
+    Give the runs of traces that hold what is outside agents and names no session, beside
+    spans of the session that goes: some instrumentations name it on requests alone.
+    """
+    if name != "session_id":
+        return set()
+    outside = sorted(span for span, home in named.items() if home == trace_id_of(value))
+    traces = sorted({row.trace_id for row in unit.select(_TRACES_OF, outside)})
+    others = {row.trace_id for row in unit.select(_SESSIONS_IN, traces) if row.session_id != value}
+    return set(traces) - others
+
+
+def _outside_agents(session_ids: set[str], going: set[str]) -> set[str]:
+    """
+    Give the sessions whose run of what is outside agents goes: log records belong to it.
+    """
+    return {session for session in session_ids if trace_id_of(session) in going}
 
 
 def kept_by_hold(connection: Connection, run_ids: set[str], hold_tags: Sequence[str]) -> set[str]:
