@@ -218,7 +218,7 @@ class _Groups:
                 if columns[name]:
                     by_id[name, columns[name]].append(member)
             if columns["call_id"]:
-                key = (columns["run_id"], columns["call_id"])
+                key = (columns["home"], columns["call_id"])
                 self._union(first.setdefault(key, member.id), member.id)
         for same in by_id.values():
             for one, other in combinations(same, 2):
@@ -286,4 +286,4 @@ def _pairs(
 
 
 def _tool_key(columns: Mapping[str, Any]) -> tuple[Any, ...]:
-    return (columns["run_id"], columns["tool_call_id"])
+    return (columns["home"], columns["tool_call_id"])

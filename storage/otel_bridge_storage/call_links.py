@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Table, bindparam, null, select
 
-from otel_bridge_storage.binding import home_of
 from otel_bridge_storage.call_groups import ECHOES_WITHIN_NS
 from otel_bridge_storage.readings import LOG_TOLD, Reading, Role
 from otel_bridge_storage.schema import llm_calls, spans, tool_calls
@@ -62,13 +61,10 @@ class Links:
     def __init__(self, table: Table, role: Role, keys: dict[str, tuple[Column[Any], ...]]) -> None:
         columns = {c.name: c for of_key in keys.values() for c in of_key}
         source = [table.c.get(name, null().label(name)) for name in ("scope", "precedence")]
-        # The row of a call that is counted has the times and the run of its copies as well.
+        # The row of a call that is counted has the times of its copies as well.
         rows = select(
             table.c.span,
             table.c.outer_call,
-            spans.c.trace_id,
-            spans.c.run_id.label("own_run_id"),
-            spans.c.session_id,
             spans.c.start_ns,
             spans.c.end_ns,
             *source,
@@ -78,7 +74,10 @@ class Links:
         self._names = {kind: tuple(c.name for c in of_key) for kind, of_key in keys.items()}
         self._by_span = Lookup(rows.where(KEYS), table.c.span)
         self._by_outer = Lookup(rows.where(KEYS), table.c.outer_call)
-        self._by_key = {kind: Lookup(rows.where(KEYS), *on) for kind, on in keys.items()}
+        # The indexes of the ids leave out rows without one.
+        self._by_key = {
+            kind: Lookup(rows.where(KEYS, on[0].is_not(None)), *on) for kind, on in keys.items()
+        }
         limited = rows.where(KEYS).limit(_ROWS_LIMIT)
         self._by_key[_ECHO] = Lookup(limited, *keys[_ECHO])
         self._around = rows.where(
@@ -122,7 +121,7 @@ class Links:
         for span, (record, reading) in unit.readings(sorted(dirty)).items():
             if reading.role is self._role:
                 home, _, outer = places[span]
-                said = _ids(reading) | {"run_id": home}
+                said = _ids(reading) | {"home": home}
                 end_ns = _NEVER if record.end_ns is None else record.end_ns
                 source = (unit.origins.scope_id(record.scope), _is_log_told(reading))
                 keys = self._keys(said)
@@ -188,11 +187,9 @@ class Links:
 
     def _link(self, row: Any) -> Link:
         end_ns = _NEVER if row.end_ns is None else row.end_ns
-        home = home_of(row.own_run_id, row.trace_id, row.session_id)
-        stored = row._asdict()
-        keys = (*self._keys(stored | {"run_id": home}), *self._keys(stored))
+        keys = self._keys(row._asdict())
         source = (row.scope, row.precedence == LOG_TOLD)
-        return Link(row.span, row.outer_call, source, row.start_ns, end_ns, tuple({*keys}))
+        return Link(row.span, row.outer_call, source, row.start_ns, end_ns, keys)
 
     def _keys(self, columns: dict[str, Any]) -> tuple[tuple[str, Key], ...]:
         return tuple(
@@ -279,7 +276,7 @@ LLM_LINKS = Links(
     {
         _RESPONSE: (llm_calls.c.response_id,),
         _OWN: (llm_calls.c.call_id,),
-        "call": (llm_calls.c.call_id, llm_calls.c.run_id),
+        "call": (llm_calls.c.call_id, llm_calls.c.home),
         _ECHO: (llm_calls.c.echo,),
     },
 )
@@ -287,7 +284,7 @@ TOOL_LINKS = Links(
     tool_calls,
     Role.TOOL,
     {
-        "call": (tool_calls.c.tool_call_id, tool_calls.c.run_id),
+        "call": (tool_calls.c.tool_call_id, tool_calls.c.home),
         _ECHO: (tool_calls.c.echo,),
     },
 )

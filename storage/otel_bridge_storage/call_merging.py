@@ -15,6 +15,7 @@ _KEPT = frozenset(
         "scope",
         "dialect",
         "echo",
+        "home",
         "operation",
         "outer_call",
         "span",

@@ -92,6 +92,6 @@ def _call_span(
     logged: Logged,
 ) -> CallSpan:
     columns = llm_call_row(unit, record, reading, call, logged)
-    columns["run_id"] = place.home
+    columns["run_id"] = columns["home"] = place.home
     rank = (call.precedence, record.start_ns, record.trace_id, record.span_id)
     return CallSpan(span, place.outer_call, place.grounds, rank, columns)

@@ -61,8 +61,10 @@ def _from_2(connection: Connection) -> None:
     Add what log records tell of calls, and how calls were served; a rebuild fills it in.
     """
     _add_columns(connection, spans, "log_hash")
-    _add_columns(connection, llm_calls, "echo", "emitted_cost_source", "service_tier")
-    _add_columns(connection, tool_calls, "precedence", "echo")
+    _add_columns(connection, llm_calls, "home", "echo", "emitted_cost_source", "service_tier")
+    _add_columns(connection, tool_calls, "home", "precedence", "echo")
+    for table in (llm_calls, tool_calls):
+        _make_index_anew(connection, table, f"{table.name}_by_call")
     _make_index_anew(connection, llm_calls, "llm_calls_by_echo")
     _make_index_anew(connection, tool_calls, "tool_calls_by_echo")
     _make_index_anew(connection, spans, "spans_by_log")

@@ -228,6 +228,7 @@ llm_calls = Table(
     metadata,
     Column("span", ForeignKey("spans.id"), primary_key=True),
     Column("run_id", Words, nullable=False),
+    Column("home", Words, comment="the run that its own span is in; copies may know better"),
     Column("outer_call", Whole, comment="the LLM or tool span around it in its run"),
     Column("counted", Whole, nullable=False, comment="1 for the one row that is the call"),
     Column("not_counted_because", Words),
@@ -266,7 +267,7 @@ llm_calls = Table(
     Column("labels", Words, comment="JSON map of tags, metadata and tenant_id, where given"),
     index("llm_calls_by_run", "run_id", "start_ns"),
     index("llm_calls_by_response", "response_id", "start_ns", where="response_id IS NOT NULL"),
-    index("llm_calls_by_call", "call_id", "run_id", where="call_id IS NOT NULL"),
+    index("llm_calls_by_call", "call_id", "home", where="call_id IS NOT NULL"),
     index("llm_calls_by_echo", "echo", "start_ns", where="echo IS NOT NULL"),
     index("llm_calls_by_outer", "outer_call", where="outer_call IS NOT NULL"),
 )
@@ -276,6 +277,7 @@ tool_calls = Table(
     metadata,
     Column("span", ForeignKey("spans.id"), primary_key=True),
     Column("run_id", Words, nullable=False),
+    Column("home", Words, comment="the run that its own span is in; copies may know better"),
     Column("outer_call", Whole, comment="the LLM or tool span around it in its run"),
     Column("counted", Whole, nullable=False, comment="1 for the one row that is the call"),
     Column("not_counted_because", Words),
@@ -294,7 +296,7 @@ tool_calls = Table(
     Column("arguments", Whole, comment="messages.id"),
     Column("result", Whole, comment="messages.id"),
     index("tool_calls_by_run", "run_id", "start_ns"),
-    index("tool_calls_by_call", "tool_call_id", where="tool_call_id IS NOT NULL"),
+    index("tool_calls_by_call", "tool_call_id", "home", where="tool_call_id IS NOT NULL"),
     index("tool_calls_by_echo", "echo", "start_ns", where="echo IS NOT NULL"),
     index("tool_calls_by_outer", "outer_call", where="outer_call IS NOT NULL"),
 )

@@ -67,7 +67,7 @@ def _tool_spans(unit: Unit, members: Sequence[int]) -> list[CallSpan]:
             continue
         home, grounds, outer = places[span]
         columns = tool_call_row(unit, record, reading, reading.tool)
-        columns["run_id"] = home
+        columns["run_id"] = columns["home"] = home
         rank = (
             columns["tool_name"] == UNKNOWN_TOOL,
             reading.tool.precedence == LOG_TOLD,
