@@ -13,6 +13,7 @@ from typing import Any
 import captures
 import pytest
 import run_store_data
+import trees
 from backends import Backend, ask, store
 from otel_bridge_storage.errors import QueryError
 from otel_bridge_storage.explaining import SpanExplained
@@ -180,6 +181,23 @@ def test_a_copy_and_its_call_name_each_other(backend: Backend) -> None:
         home = next(each for each in other.bound if each.what == "run")
         assert (home.how, home.span_id) == ("copy", copy.span_id)
         assert home.value == other.call.columns["run_id"] == told.call.columns["run_id"]
+
+
+def test_a_call_of_another_run_with_the_same_own_id_is_no_copy(backend: Backend) -> None:
+    """
+    A runtime that numbers its calls anew in each run has copies told apart by run.
+    """
+    own = {"otel_bridge.llm_call.id": "c1"}
+    pieces = [trees.span(1, 1, **trees.agent("a"))]
+    pieces += [trees.span(1, n, 1, **trees.chat(tokens=7, **own)) for n in (2, 3)]
+    later = {"start_ns": trees.NOON + 3600 * 10**9}
+    other = trees.span(2, 2, 1, **trees.chat(tokens=7, **own), **later)
+    store(backend.target, [[*pieces, trees.span(2, 1, **trees.agent("a"), **later), other]])
+    told: Any = ask(backend.target, lambda runs: runs.explain(other.span_id))
+    assert told.call.counted
+    assert told.copies == ()
+    first: Any = ask(backend.target, lambda runs: runs.explain(pieces[1].span_id))
+    assert [each.span_id for each in first.copies] == [pieces[2].span_id]
 
 
 def test_a_sum_names_all_calls_inside_it(backend: Backend) -> None:

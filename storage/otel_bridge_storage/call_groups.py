@@ -192,10 +192,11 @@ class _Groups:
                 self._union(first.id, member.id)
 
     def _join_overlapping(self, members: Sequence[CallSpan]) -> None:
-        for number, member in enumerate(members):
-            if number == 0:
-                latest = member
-            elif overlap(latest.columns, member.columns):
+        if not members:
+            return
+        latest = members[0]
+        for member in members[1:]:
+            if overlap(latest.columns, member.columns):
                 self._union(latest.id, member.id)
             if end_of(member.columns) >= end_of(latest.columns):
                 latest = member

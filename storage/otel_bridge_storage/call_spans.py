@@ -67,8 +67,14 @@ def are_copies(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     Whether two spans with one response id show one call: they overlap in time and come from
     different sources.
     """
-    elsewhere = one["scope"] != other["scope"] or is_log_told(one) != is_log_told(other)
-    return elsewhere and overlap(one, other)
+    return from_two_sources(one, other) and overlap(one, other)
+
+
+def from_two_sources(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """
+    Whether two scopes, or a span and a log record, tell of something.
+    """
+    return one["scope"] != other["scope"] or is_log_told(one) != is_log_told(other)
 
 
 def is_log_told(columns: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, and_, or_, select
 
-from otel_bridge_storage.readings import LOG_TOLD
+from otel_bridge_storage.call_spans import are_copies, from_two_sources, is_log_told, overlap
 from otel_bridge_storage.schema import llm_calls, scopes, spans, tool_calls
 from otel_bridge_storage.span_rows import records_texts
 
@@ -19,7 +19,7 @@ _RESPONSE, _ECHO = "response_id", "echo"
 _AT_ONE_TIME = frozenset({_RESPONSE, "tool_call_id"})
 _IDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "llm": ((_RESPONSE,), ("call_id",), (_ECHO,)),
-    "tool": (("tool_call_id", "run_id"),),
+    "tool": (("tool_call_id", "home"),),
 }
 _SAID = {
     "call_id": "same call id",
@@ -230,9 +230,15 @@ class _Members:
         for names in self._ids:
             if not one[names[0]] or any(one[name] != other[name] for name in names):
                 continue
-            if names[0] in _AT_ONE_TIME and not _overlap(one, other):
+            if names[0] in _AT_ONE_TIME and not overlap(one, other):
                 continue
-            if names[0] == _RESPONSE and not _from_two_sources(one, other):
+            if names[0] == _RESPONSE and not from_two_sources(one, other):
+                continue
+            if (
+                names[0] == "call_id"
+                and one["home"] != other["home"]
+                and not are_copies(one, other)
+            ):
                 continue
             if names[0] == _ECHO and (one["span"], other["span"]) not in self._echoes:
                 continue
@@ -261,7 +267,7 @@ def _paired(rows: Mapping[int, Mapping[Any, Any]]) -> set[tuple[int, int]]:
     """
     told: defaultdict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     for row in sorted((row for row in rows.values() if row.get(_ECHO)), key=_by_time):
-        by_log = _is_log_told(row)
+        by_log = is_log_told(row)
         if not (by_log and row["outer_call"] in rows):
             told[row[_ECHO]][by_log].append(row["span"])
     pairs = {pair for spans_, logs_ in told.values() for pair in zip(spans_, logs_, strict=False)}
@@ -270,19 +276,3 @@ def _paired(rows: Mapping[int, Mapping[Any, Any]]) -> set[tuple[int, int]]:
 
 def _by_time(row: Mapping[Any, Any]) -> tuple[Any, ...]:
     return (row["start_ns"], row["precedence"], row["trace"], row["spanid"])
-
-
-def _is_log_told(row: Mapping[Any, Any]) -> bool:
-    return bool(row["precedence"] == LOG_TOLD)
-
-
-def _from_two_sources(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
-    return one["scope"] != other["scope"] or _is_log_told(one) != _is_log_told(other)
-
-
-def _overlap(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
-    return bool(one["start_ns"] <= _end(other) and other["start_ns"] <= _end(one))
-
-
-def _end(row: Mapping[Any, Any]) -> float:
-    return float("inf") if row["end_ns"] is None else row["end_ns"]
