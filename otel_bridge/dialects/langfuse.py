@@ -18,7 +18,7 @@ from otel_bridge.dialects.exchange_objects import Answer, answer_in, request_mes
 from otel_bridge.dialects.failures import failure_told
 from otel_bridge.dialects.filling import filled
 from otel_bridge.dialects.marks import Marks, read_marks
-from otel_bridge.dialects.recorded_values import called_with, conversation, plain
+from otel_bridge.dialects.recorded_values import called_with, plain, run_of
 from otel_bridge.dialects.scopes import precedence
 from otel_bridge.dialects.span_reading import OPERATION, read_call
 from otel_bridge.dialects.tokens import normal
@@ -202,10 +202,7 @@ def _is_definition(item: Any) -> bool:
 
 
 def _run(span: SpanRecord) -> RunReading:
-    return RunReading(
-        input=conversation(lenient.value(span.attributes, _INPUT), "user"),
-        output=conversation(lenient.value(span.attributes, _OUTPUT), "assistant"),
-    )
+    return run_of(lenient.value(span.attributes, _INPUT), lenient.value(span.attributes, _OUTPUT))
 
 
 def _tool(span: SpanRecord) -> tuple[ToolReading, bool]:

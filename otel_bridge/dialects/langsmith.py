@@ -20,7 +20,7 @@ from otel_bridge.dialects.dialect import Dialect
 from otel_bridge.dialects.exchange_objects import Answer, answer_in, request_messages
 from otel_bridge.dialects.filling import filled
 from otel_bridge.dialects.marks import Marks, read_marks
-from otel_bridge.dialects.recorded_values import called_with, conversation, plain
+from otel_bridge.dialects.recorded_values import called_with, plain, run_of
 from otel_bridge.dialects.scopes import precedence
 from otel_bridge.dialects.span_reading import ROLES as OPERATIONS
 from otel_bridge.dialects.span_reading import operation_of, read_call, read_tool
@@ -205,10 +205,7 @@ def _usage_of(output: Any) -> dict[str, Any]:
 
 
 def _run(span: SpanRecord) -> RunReading:
-    return RunReading(
-        input=conversation(lenient.value(span.attributes, _INPUT), "user"),
-        output=conversation(lenient.value(span.attributes, _OUTPUT), "assistant"),
-    )
+    return run_of(lenient.value(span.attributes, _INPUT), lenient.value(span.attributes, _OUTPUT))
 
 
 def _tool(span: SpanRecord) -> tuple[ToolReading, bool]:

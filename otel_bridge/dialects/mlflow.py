@@ -24,7 +24,7 @@ from otel_bridge.dialects.dialect import Dialect
 from otel_bridge.dialects.exchange_objects import Answer, answer_in, request_messages
 from otel_bridge.dialects.filling import filled
 from otel_bridge.dialects.marks import Marks, read_marks
-from otel_bridge.dialects.recorded_values import called_with, conversation, plain
+from otel_bridge.dialects.recorded_values import called_with, plain, run_of
 from otel_bridge.dialects.scopes import FRAMEWORK, precedence
 from otel_bridge.dialects.span_reading import read_call
 from otel_bridge.dialects.tokens import normal
@@ -229,10 +229,7 @@ def _first_chunk(span: SpanRecord) -> int | None:
 
 
 def _run(span: SpanRecord) -> RunReading:
-    return RunReading(
-        input=conversation(_value(span, _INPUT), "user"),
-        output=conversation(_value(span, _OUTPUT), "assistant"),
-    )
+    return run_of(_value(span, _INPUT), _value(span, _OUTPUT))
 
 
 def _tool(span: SpanRecord) -> tuple[ToolReading, bool]:

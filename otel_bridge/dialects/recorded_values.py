@@ -7,7 +7,7 @@ Values that tracing decorators record: arguments, results and metadata as JSON t
 import ast
 from typing import Any
 
-from otel_bridge_storage.readings import Message
+from otel_bridge_storage.readings import Message, RunReading
 
 from otel_bridge.dialects import langchain_objects as langchain
 from otel_bridge.dialects import lenient
@@ -40,6 +40,15 @@ def called_with(value: Any) -> Any:
     if isinstance(told, dict) and "kwargs" in told and not told.keys() - {"args", "kwargs"}:
         return told if told.get("args") else told["kwargs"]
     return told
+
+
+def run_of(asked: Any, answered: Any) -> RunReading:
+    """
+    Read an invocation of an agent from what it was given and what it gave.
+    """
+    return RunReading(
+        input=conversation(asked, "user"), output=conversation(answered, "assistant")
+    )
 
 
 def conversation(value: Any, role: str) -> tuple[Message, ...]:
