@@ -1,3 +1,4 @@
+import json
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from otel_bridge_queries import Queries
 from otel_bridge_queries.loader import CopyingLoader
+from otel_bridge_queries.relations import Relation
 from otel_bridge_queries.sources import Snapshot
-from otel_bridge_queries.tables import Table
 from otel_bridge_storage.errors import (
     DatabaseError,
     DatabaseNotFoundError,
@@ -214,7 +215,7 @@ def test_a_time_range_takes_in_its_start_and_leaves_out_its_end(
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"by": "colour"}, "agent_name, model, provider, session_id, user_id, run_id, service"),
+        ({"by": "colour"}, "agent_name, model, provider, session_id, user_id, tenant_id, run_id"),
         ({"by": ["model", 3]}, "neither a text nor a list"),
         ({"by": 3}, "neither a text nor a list"),
         ({"colour": "red"}, "cannot filter by 'colour'"),
@@ -344,7 +345,7 @@ def test_a_report_is_of_one_moment(recorded: Recorded, monkeypatch: pytest.Monke
         recorded.llm_call("r")
     copy = CopyingLoader._copy
 
-    def copy_and_disturb(loader: CopyingLoader, snapshot: Snapshot, table: Table) -> None:
+    def copy_and_disturb(loader: CopyingLoader, snapshot: Snapshot, table: Relation) -> None:
         copy(loader, snapshot, table)
         with recorded:
             recorded.change("runs", agent_name="b")
@@ -354,7 +355,7 @@ def test_a_report_is_of_one_moment(recorded: Recorded, monkeypatch: pytest.Monke
         with monkeypatch.context() as patch:
             patch.setattr(CopyingLoader, "_copy", copy_and_disturb)
             assert queries.cost("agent_name").rows[0][:2] == ("a", 1)
-        assert queries.cost("agent_name").rows[0][:2] == ("b", 3)
+        assert queries.cost("agent_name").rows[0][:2] == ("b", 2)
 
 
 def test_threads_take_turns(recorded: Recorded) -> None:
@@ -458,3 +459,24 @@ def test_another_schema_version_is_refused(recorded: Recorded) -> None:
         recorded.change("schema_info", version=99)
     with pytest.raises(SchemaVersionError):
         Queries(recorded.path)
+
+
+def test_metadata_groups_and_narrows(recorded: Recorded) -> None:
+    """
+    Calls are grouped by any key of their run's metadata and narrowed by its values.
+    """
+    odd = "a.b/c~d e"
+    with recorded:
+        recorded.run("r", metadata=json.dumps({"plan": "pro", odd: 1}))
+        recorded.run("s", metadata=json.dumps({"plan": "free"}))
+        recorded.run("t")
+        for run_id in "rrst":
+            recorded.llm_call(run_id)
+    with Queries(recorded.path) as queries:
+        by_plan = {row["metadata.plan"]: row["llm_calls"] for row in queries.cost("metadata.plan")}
+        both = queries.cost(["metadata.plan", f"metadata.{odd}"]).rows
+        chosen = queries.cost(metadata={"plan": ["pro", "free"], odd: "1"}).rows[0][0]
+        none = queries.cost(metadata={"plan": "none"}).rows[0][0]
+    assert by_plan == {"pro": 2, "free": 1, None: 1}
+    assert [row[:3] for row in both if row[1]] == [("pro", "1", 2)]
+    assert (chosen, none) == (2, 0)

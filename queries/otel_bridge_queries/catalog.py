@@ -8,11 +8,15 @@ from functools import cache
 from otel_bridge_queries.engine import read_sql
 
 TIME_KEYS = ("hour", "day", "week", "month")
-_RUN_KEYS = ("agent_name", "session_id", "user_id", "run_id", "service")
-_CALL_KEYS = ("agent_name", "model", "provider", "session_id", "user_id", "run_id", "service")
+# `metadata.KEY` stands beside these, for any key.
+METADATA = "metadata"
+_RUN_KEYS = ("agent_name", "session_id", "user_id", "tenant_id", "run_id", "service")
+_CALL_KEYS = ("agent_name", "model", "provider", *_RUN_KEYS[1:])
 _BOUNDS = ("since", "until")
-_LLM_KEYS = (*_CALL_KEYS, *TIME_KEYS, "tag")
-_LLM_FILTERS = (*_CALL_KEYS, "tag", *_BOUNDS)
+_LABELS = ("tag", METADATA)
+_LLM_KEYS = (*_CALL_KEYS, "operation", "status", *TIME_KEYS, *_LABELS)
+_LLM_FILTERS = (*_CALL_KEYS, "operation", "status", *_LABELS, *_BOUNDS)
+FILTERS = (*_CALL_KEYS, "operation", "status", "tool_name", "tag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +25,14 @@ class Report:
     One report.
 
     Attributes:
-        tables: The copied tables it reads.
+        relations: The relations it reads.
         keys: What it can be grouped by.
         filters: What it can be narrowed by.
         counts: Its columns that are 0, not unknown, where there is nothing to count.
     """
 
     name: str
-    tables: tuple[str, ...]
+    relations: tuple[str, ...]
     keys: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     counts: tuple[str, ...] = ()
@@ -48,52 +52,50 @@ def _text(name: str) -> str:
 
 COST = Report(
     "cost",
-    ("run_keys", "llm_calls"),
+    ("llm_calls",),
     _LLM_KEYS,
     _LLM_FILTERS,
     ("llm_calls", "unpriced_calls", "error_calls"),
 )
-UNPRICED = Report("unpriced", ("run_keys", "llm_calls", "unpriced_calls"), _LLM_KEYS, _LLM_FILTERS)
+UNPRICED = Report("unpriced", ("llm_calls",), _LLM_KEYS, _LLM_FILTERS)
 COST_CHECK = Report(
     "cost_check",
-    ("run_keys", "llm_calls", "emitted_costs"),
+    ("llm_calls",),
     (*_LLM_KEYS, "source"),
     _LLM_FILTERS,
     ("llm_calls", "compared_calls", "only_ours_calls", "only_emitted_calls", "neither_calls"),
 )
 TOKENS = Report(
-    "tokens",
-    ("run_keys", "llm_calls"),
-    _LLM_KEYS,
-    _LLM_FILTERS,
-    ("llm_calls", "calls_without_usage"),
+    "tokens", ("llm_calls",), _LLM_KEYS, _LLM_FILTERS, ("llm_calls", "calls_without_usage")
 )
-LATENCY = Report("latency", ("run_keys", "llm_calls"), _LLM_KEYS, _LLM_FILTERS, ("calls",))
+LATENCY = Report("latency", ("llm_calls",), _LLM_KEYS, _LLM_FILTERS, ("calls",))
 TOOLS = Report(
     "tools",
-    ("run_keys", "tool_calls"),
-    ("tool_name", *_RUN_KEYS, *TIME_KEYS, "tag"),
-    ("tool_name", *_RUN_KEYS, "tag", *_BOUNDS),
+    ("tool_calls",),
+    ("tool_name", *_RUN_KEYS, "status", *TIME_KEYS, *_LABELS),
+    ("tool_name", *_RUN_KEYS, "status", *_LABELS, *_BOUNDS),
     ("calls", "errors"),
 )
 ERRORS = Report(
     "errors",
-    ("run_keys", "runs", "llm_calls", "tool_calls"),
-    (*_CALL_KEYS, "tool_name", *TIME_KEYS, "tag"),
-    (*_CALL_KEYS, "tool_name", "tag", *_BOUNDS),
+    ("llm_calls", "tool_calls", "runs", "open_runs"),
+    (*_CALL_KEYS, "operation", "tool_name", *TIME_KEYS, *_LABELS),
+    (*_CALL_KEYS, "operation", "tool_name", *_LABELS, *_BOUNDS),
 )
 RUN_VIEWS = Report(
-    "run_views", ("runs", "open_runs", "steps"), filters=(*_CALL_KEYS, "tag", "status", *_BOUNDS)
+    "run_views",
+    ("runs", "open_runs", "steps"),
+    filters=(*_CALL_KEYS, "status", *_LABELS, *_BOUNDS),
 )
-STEP_VIEWS = Report("step_views", ("run_keys", "steps"), filters=("run_id", "session_id"))
+STEP_VIEWS = Report("step_views", ("runs", "steps"), filters=("run_id", "session_id"))
 
 REPORTS = (COST, UNPRICED, COST_CHECK, TOKENS, LATENCY, TOOLS, ERRORS, RUN_VIEWS, STEP_VIEWS)
 
 VIEWS = {
-    "runs": ("runs", "open_runs", "texts"),
-    "steps": ("steps", "texts"),
-    "llm_calls": ("llm_calls", "llm_call_details", "run_keys", "open_runs"),
-    "tool_calls": ("tool_calls", "tool_call_details", "run_keys", "open_runs", "texts"),
+    "runs": ("runs", "open_runs", "messages"),
+    "steps": ("steps", "messages"),
+    "llm_calls": ("llm_calls", "open_runs"),
+    "tool_calls": ("tool_calls", "open_runs", "messages"),
     "sessions": ("sessions",),
     "spans": ("spans",),
     "events": ("events",),

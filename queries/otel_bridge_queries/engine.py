@@ -10,13 +10,13 @@ from typing import Any
 
 import duckdb
 
+from otel_bridge_queries.relations import RELATIONS
 from otel_bridge_queries.result import Result
-from otel_bridge_queries.tables import TABLES
 
 MEMORY_LIMIT = "2GB"
 MOST_THREADS = 4
 _AWARE = "TIMESTAMP WITH TIME ZONE"
-_SETUP = ("macros.sql", "views.sql")
+_SETUP = ("macros.sql", "views.sql", "asked.sql")
 
 
 def open_engine() -> duckdb.DuckDBPyConnection:
@@ -35,13 +35,13 @@ def open_engine() -> duckdb.DuckDBPyConnection:
         },
     )
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET lock_configuration = true")
     connection.execute("CREATE SCHEMA loaded")
     connection.execute("CREATE TABLE loaded.dead_writers (writer_id VARCHAR)")
-    for table in TABLES.values():
-        connection.execute(table.create)
+    for relation in RELATIONS.values():
+        connection.execute(relation.create)
     for name in _SETUP:
         connection.execute(read_sql(f"setup/{name}"))
+    connection.execute("SET lock_configuration = true")
     return connection
 
 

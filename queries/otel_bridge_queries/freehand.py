@@ -34,14 +34,14 @@ def check(engine: duckdb.DuckDBPyConnection, text: str) -> None:
         raise QueryError(f"only SELECT is allowed here, not {kind.name}: nothing can be changed")
 
 
-def tables_read(text: str) -> set[str]:
+def relations_read(text: str) -> set[str]:
     """
-    Give the copied tables that a statement may read.
+    Give the relations that a statement may read.
     """
     lowered = text.lower()
     if any(name in lowered for name in _INDIRECT):
-        return {table for tables in VIEWS.values() for table in tables}
-    return {table for view, tables in VIEWS.items() if view in lowered for table in tables}
+        return {name for names in VIEWS.values() for name in names}
+    return {name for view, names in VIEWS.items() if view in lowered for name in names}
 
 
 def answer(

@@ -15,8 +15,8 @@ from otel_bridge_storage.addresses import address_of
 from otel_bridge_storage.errors import DatabaseError
 
 from otel_bridge_queries.engine import MEMORY_LIMIT
+from otel_bridge_queries.relations import RELATIONS, Relation
 from otel_bridge_queries.sources import Snapshot, open_source
-from otel_bridge_queries.tables import TABLES, Table
 
 
 class Moment(Protocol):
@@ -35,9 +35,9 @@ class Loader(Protocol):
     Brings what the database holds to the tables of the reports.
     """
 
-    def current(self, tables: Iterable[str]) -> AbstractContextManager[Moment]:
+    def current(self, relations: Iterable[str]) -> AbstractContextManager[Moment]:
         """
-        Make the named tables hold what the database holds now, all at one moment.
+        Make the named relations hold what the database holds now, all at one moment.
         """
 
     def close(self) -> None:
@@ -60,12 +60,12 @@ class CopyingLoader:
         self._dead: list[str] = []
 
     @contextmanager
-    def current(self, tables: Iterable[str]) -> Iterator[Moment]:
+    def current(self, relations: Iterable[str]) -> Iterator[Moment]:
         """
-        Make the named tables hold what the database holds now, all at one moment.
+        Make the named relations hold what the database holds now, all at one moment.
         """
         with self._source.snapshot() as snapshot:
-            self._refresh(snapshot, sorted(tables))
+            self._refresh(snapshot, sorted(relations))
             yield snapshot
 
     def close(self) -> None:
@@ -74,25 +74,25 @@ class CopyingLoader:
         """
         self._source.close()
 
-    def _refresh(self, snapshot: Snapshot, tables: list[str]) -> None:
+    def _refresh(self, snapshot: Snapshot, relations: list[str]) -> None:
         if snapshot.stamp is None or snapshot.stamp != self._stamp:
             for name in sorted(self._copied):
-                self._engine.execute(TABLES[name].create)
+                self._engine.execute(RELATIONS[name].create)
                 self._copied.discard(name)
             self._stamp = snapshot.stamp
-        for name in tables:
+        for name in relations:
             if name not in self._copied:
-                self._copy(snapshot, TABLES[name])
+                self._copy(snapshot, RELATIONS[name])
                 self._copied.add(name)
-        if "open_runs" in tables:
+        if "open_runs" in relations:
             self._note_dead_writers(snapshot)
 
-    def _copy(self, snapshot: Snapshot, table: Table) -> None:
+    def _copy(self, snapshot: Snapshot, relation: Relation) -> None:
         self._engine.execute("BEGIN")
         try:
-            self._engine.execute(table.create)
-            for columns in snapshot.chunks(table):
-                self._engine.execute(table.insert, columns)
+            self._engine.execute(relation.create)
+            for columns in snapshot.chunks(relation):
+                self._engine.execute(relation.insert, columns)
             self._engine.execute("COMMIT")
         except duckdb.OutOfMemoryException as error:
             self._engine.execute("ROLLBACK")

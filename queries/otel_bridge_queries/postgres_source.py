@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from otel_bridge_queries import sources
-from otel_bridge_queries.tables import Table
+from otel_bridge_queries.relations import Relation
 from otel_bridge_queries.texts import message_text
 
 if TYPE_CHECKING:
@@ -81,22 +81,22 @@ class _PostgresSnapshot:
         """
         return self._stamp
 
-    def chunks(self, table: Table) -> Iterator[list[str]]:
+    def chunks(self, relation: Relation) -> Iterator[list[str]]:
         """
-        Read a table, part by part, each column of a part as a JSON list.
+        Read a relation, part by part, each column of a part as a JSON list.
         """
         with self._reader.cursor(name="chunks") as cursor:
-            cursor.execute(_statement(table).encode())
+            cursor.execute(_statement(relation).encode())
             rows: list[tuple[Any, ...]] = []
             size = 0
             while found := cursor.fetchmany(_FETCHED_ROWS):
                 rows += found
                 size += sum(len(v) for row in found for v in row if isinstance(v, str))
                 if len(rows) >= sources.CHUNK_ROWS or size > _CHUNK_CHARACTERS:
-                    yield _lists(table, rows)
+                    yield _lists(relation, rows)
                     rows, size = [], 0
             if rows:
-                yield _lists(table, rows)
+                yield _lists(relation, rows)
 
     def texts(self, ids: Iterable[int]) -> dict[int, str | None]:
         """
@@ -118,15 +118,15 @@ class _PostgresSnapshot:
         ]
 
 
-def _statement(table: Table) -> str:
-    values = ", ".join(column.source for column in table.columns)
-    where = "" if table.where is None else f" WHERE {table.where}"
-    return f"SELECT {values} FROM {table.origin}{where}"  # noqa: S608 - constants of `tables`
+def _statement(relation: Relation) -> str:
+    values = ", ".join(column.source for column in relation.columns)
+    where = "" if relation.where is None else f" WHERE {relation.where}"
+    return f"SELECT {values} FROM {relation.origin}{where}"  # noqa: S608 - constants of `relations`
 
 
-def _lists(table: Table, rows: Sequence[tuple[Any, ...]]) -> list[str]:
+def _lists(relation: Relation, rows: Sequence[tuple[Any, ...]]) -> list[str]:
     lists = []
-    for column, values in zip(table.columns, zip(*rows, strict=True), strict=True):
+    for column, values in zip(relation.columns, zip(*rows, strict=True), strict=True):
         made: Sequence[Any] = values
         if column.function is not None:
             made = [None if value is None else column.function(value) for value in values]

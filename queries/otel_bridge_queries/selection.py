@@ -13,8 +13,9 @@ from otel_bridge_queries.moments import Moment, moment_ns, zone_named
 Names = str | Iterable[str] | None
 
 _BOUNDS = ("since", "until")
+_METADATA = "metadata"
 # What the database keeps however long it is; other names it cuts.
-_WHOLE = ("model", "provider")
+_WHOLE = ("model", "provider", _METADATA)
 _FURTHEST_NS = 2**63 - 1
 
 
@@ -22,7 +23,8 @@ class Filters(TypedDict, total=False):
     """
     Which rows a report takes in; None and what is left out mean all.
 
-    A text or several: a row is taken in if it has any of them. `since` is inclusive,
+    A text or several: a row is taken in if it has any of them. `metadata` maps keys to
+    such values: a row is taken in if its run has one of them under each key. `since` is inclusive,
     `until` exclusive, both about when a call or run started: an aware datetime, ISO text
     (without an offset: in the report's time zone), or how long ago, such as `30m`,
     `12h`, `7d`, `2w`.
@@ -33,9 +35,13 @@ class Filters(TypedDict, total=False):
     provider: Names
     session_id: Names
     user_id: Names
+    tenant_id: Names
     run_id: Names
     service: Names
+    operation: Names
+    status: Names
     tag: Names
+    metadata: Mapping[str, Names] | None
     tool_name: Names
     since: Moment | None
     until: Moment | None
@@ -67,9 +73,17 @@ def group_keys(by: Names, valid: Collection[str]) -> list[str]:
     """
     keys = names_in(by, "by") or []
     for key in keys:
-        if key not in valid:
-            raise QueryError(f"cannot group by {key!r}: the keys are {', '.join(valid)}")
+        if not _is_key(key, valid):
+            names = ("metadata.KEY" if each == _METADATA else each for each in valid)
+            raise QueryError(f"cannot group by {key!r}: the keys are {', '.join(names)}")
     return keys
+
+
+def _is_key(key: str, valid: Collection[str]) -> bool:
+    start = f"{_METADATA}."
+    if key.startswith(start):
+        return _METADATA in valid and key != start
+    return key in valid and key != _METADATA
 
 
 def filter_parameters(
@@ -91,11 +105,22 @@ def filter_parameters(
         if name in _BOUNDS:
             bound = moment_ns(name, value, zone=known, now_ns=now_ns)
             parameters[name] = bound if bound is None else _within_reach(bound)
+        elif name == _METADATA:
+            parameters[name] = _metadata_wishes(value)
         else:
             names = names_in(value, name)
             cut = names is not None and name not in _WHOLE
             parameters[name] = list(map(fitting, names or ())) if cut else names
     return parameters
+
+
+def _metadata_wishes(value: Any) -> dict[str, list[str]] | None:
+    if value is None:
+        return None
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise QueryError(f"metadata={value!r} is no mapping of keys to texts")
+    wishes = {key: names_in(names, f"metadata[{key!r}]") for key, names in value.items()}
+    return {key: names for key, names in wishes.items() if names is not None} or None
 
 
 def row_count(name: str, value: int | None, *, least: int) -> int | None:

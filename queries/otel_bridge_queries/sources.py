@@ -9,7 +9,7 @@ from typing import Protocol
 
 from otel_bridge_storage.addresses import address_of
 
-from otel_bridge_queries.tables import Table
+from otel_bridge_queries.relations import Relation
 
 CHUNK_ROWS = 20_000
 
@@ -25,9 +25,9 @@ class Snapshot(Protocol):
         What is equal for two snapshots only if they hold the same; None if nothing is.
         """
 
-    def chunks(self, table: Table) -> Iterator[list[str]]:
+    def chunks(self, relation: Relation) -> Iterator[list[str]]:
         """
-        Read a table, part by part, each column of a part as a JSON list.
+        Read a relation, part by part, each column of a part as a JSON list.
         """
 
     def texts(self, ids: Iterable[int]) -> dict[int, str | None]:

@@ -17,7 +17,7 @@ from otel_bridge_storage.memory_database import open_memory_reader
 from otel_bridge_storage.sqlite_files import open_reader
 
 from otel_bridge_queries import sources
-from otel_bridge_queries.tables import Column, Table
+from otel_bridge_queries.relations import Column, Relation
 from otel_bridge_queries.texts import distinct_texts, message_text
 
 
@@ -71,11 +71,11 @@ class _SqliteSnapshot:
         version: int = self._version
         return version
 
-    def chunks(self, table: Table) -> Iterator[list[str]]:
+    def chunks(self, relation: Relation) -> Iterator[list[str]]:
         """
-        Read a table, part by part, each column of a part as a JSON list.
+        Read a relation, part by part, each column of a part as a JSON list.
         """
-        statement = _chunk_statement(table)
+        statement = _chunk_statement(relation)
         key, rows = -1, sources.CHUNK_ROWS
         while True:
             try:
@@ -109,16 +109,18 @@ class _SqliteSnapshot:
         return dead_writers(self._reader)
 
 
-def _chunk_statement(table: Table) -> str:
+def _chunk_statement(relation: Relation) -> str:
     """
     Give the statement for one chunk: its last key, then each column as a JSON list.
     """
-    names = ", ".join(f"json_group_array({column.name})" for column in table.columns)
-    values = ", ".join(f"{_expression(column)} AS {column.name}" for column in table.columns)
-    where = "" if table.where is None else f"AND {table.where}"
+    names = ", ".join(f"json_group_array({column.name})" for column in relation.columns)
+    values = ", ".join(f"{_expression(column)} AS {column.name}" for column in relation.columns)
+    where = "" if relation.where is None else f"AND {relation.where}"
+    key = relation.key_column
+    # Only constants of `relations` are put together here.
     return (
-        f"SELECT max(chunk_key), {names} FROM (SELECT {table.key} AS chunk_key, {values} "  # noqa: S608 - constants of `tables`
-        f"FROM {table.origin} WHERE {table.key} > ? {where} ORDER BY {table.key} LIMIT ?)"
+        f"SELECT max(chunk_key), {names} FROM (SELECT {key} AS chunk_key, {values} "  # noqa: S608
+        f"FROM {relation.origin} WHERE {key} > ? {where} ORDER BY {key} LIMIT ?)"
     )
 
 

@@ -3,15 +3,9 @@
 -- A sum is NULL where no call of the group told; `unpriced_calls` says how many calls
 -- `cost_usd` leaves out.
 --
---   $by        names of the group keys
---   $zone      time zone of the calendar keys
---   $agent_name $model $provider $session_id $user_id $run_id $service $tag
---              lists of wanted values, or NULL
---   $since $until   start times in nanoseconds, from and before, or NULL
 --   $limit     how many rows at most, or NULL
 SELECT
-    month, week, day, hour, agent_name, model, provider, session_id, user_id, run_id, service,
-    tag,
+    COLUMNS(lambda name: asked(name)),
     count(*) AS llm_calls,
     sum(input_tokens) AS input_tokens,
     sum(output_tokens) AS output_tokens,
@@ -21,12 +15,9 @@ SELECT
     usd(sum(cost_picousd)) AS cost_usd,
     count(*) - count(cost_picousd) AS unpriced_calls,
     count(*) FILTER (status = 'error') AS error_calls
-FROM llm_calls_by(
-    $by, $zone, $agent_name, $model, $provider, $session_id, $user_id, $run_id, $service, $tag,
-    $since, $until
-)
+FROM asked.llm_calls
 GROUP BY ALL
 ORDER BY
-    month, week, day, hour, sum(cost_picousd) DESC NULLS LAST,
-    agent_name, model, provider, session_id, user_id, run_id, service, tag
+    COLUMNS(lambda name: asked_time(name)), sum(cost_picousd) DESC NULLS LAST,
+    COLUMNS(lambda name: asked(name))
 LIMIT $limit

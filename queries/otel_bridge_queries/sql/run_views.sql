@@ -3,28 +3,28 @@
 -- `response` and `last_user_input` are ids of messages: the texts stay in the database
 -- until the rows to show are known.
 --
---   $agent_name $model $provider $session_id $user_id $run_id $service $tag $status
---              lists of wanted values, or NULL; a run has the models of its calls
---   $since $until   start times in nanoseconds, from and before, or NULL
 --   $limit $offset  how many rows at most, or NULL, and how many to pass over
 WITH chosen AS (
     SELECT *
     FROM loaded.run_states AS r
-    WHERE wanted($agent_name, agent_name)
-        AND wanted($session_id, session_id)
-        AND wanted($user_id, user_id)
-        AND wanted($run_id, run_id)
-        AND wanted($service, service)
-        AND wanted($status, status)
-        AND ($tag::VARCHAR[] IS NULL OR list_has_any(tags, $tag::VARCHAR[]))
-        AND within(started_ns, $since, $until)
+    WHERE wanted('only_agent_name', agent_name)
+        AND wanted('only_session_id', session_id)
+        AND wanted('only_user_id', user_id)
+        AND wanted('only_tenant_id', tenant_id)
+        AND wanted('only_run_id', run_id)
+        AND wanted('only_service', service)
+        AND wanted('only_status', status)
+        AND wanted_tags(tags)
+        AND wanted_metadata(metadata)
+        AND within(started_ns)
+        -- A run has the models of its calls.
         AND (
-            ($model::VARCHAR[] IS NULL AND $provider::VARCHAR[] IS NULL)
+            (getvariable('only_model') IS NULL AND getvariable('only_provider') IS NULL)
             OR EXISTS (
                 SELECT 1 FROM loaded.llm_calls AS c
                 WHERE c.run_id = r.run_id
-                    AND wanted($model, c.model)
-                    AND wanted($provider, c.provider)
+                    AND wanted('only_model', c.model)
+                    AND wanted('only_provider', c.provider)
             )
         )
     ORDER BY started_ns DESC, run_id

@@ -3,7 +3,6 @@
 -- `content` and `condensed_content` are ids of messages: the texts stay in the database
 -- until the rows to show are known.
 --
---   $run_id $session_id   lists of wanted values, or NULL
 --   $include_rolled_back  also steps that were taken back
 --   $include_hidden       also steps that the model no longer sees
 --   $limit                how many rows at most, or NULL
@@ -12,9 +11,9 @@ SELECT
     s.message AS content, s.condensed_message AS condensed_content,
     s.tool_name, s.tool_call_id, s.is_error, s.hidden, s.rolled_back,
     moment(s.time_ns) AS created_at
-FROM loaded.steps AS s LEFT JOIN loaded.run_keys AS r ON r.run_id = s.run_id
-WHERE wanted($run_id, s.run_id)
-    AND wanted($session_id, r.session_id)
+FROM loaded.steps AS s LEFT JOIN loaded.runs AS r ON r.run_id = s.run_id
+WHERE wanted('only_run_id', s.run_id)
+    AND wanted('only_session_id', r.session_id)
     AND ($include_rolled_back::BOOLEAN OR NOT s.rolled_back)
     AND ($include_hidden::BOOLEAN OR NOT s.hidden)
 ORDER BY r.started_ns, s.run_id, s.ordinal

@@ -3,15 +3,9 @@
 -- A sum is NULL where no call of the group told. The share is over the calls that told
 -- both numbers.
 --
---   $by        names of the group keys
---   $zone      time zone of the calendar keys
---   $agent_name $model $provider $session_id $user_id $run_id $service $tag
---              lists of wanted values, or NULL
---   $since $until   start times in nanoseconds, from and before, or NULL
 --   $limit     how many rows at most, or NULL
 SELECT
-    month, week, day, hour, agent_name, model, provider, session_id, user_id, run_id, service,
-    tag,
+    COLUMNS(lambda name: asked(name)),
     count(*) AS llm_calls,
     sum(input_tokens) AS input_tokens,
     sum(output_tokens) AS output_tokens,
@@ -26,12 +20,9 @@ SELECT
     sum(cache_read_tokens) FILTER (input_tokens IS NOT NULL)::DOUBLE
         / nullif(sum(input_tokens) FILTER (cache_read_tokens IS NOT NULL), 0)
         AS cache_hit_ratio
-FROM llm_calls_by(
-    $by, $zone, $agent_name, $model, $provider, $session_id, $user_id, $run_id, $service, $tag,
-    $since, $until
-)
+FROM asked.llm_calls
 GROUP BY ALL
 ORDER BY
-    month, week, day, hour, total_tokens DESC NULLS LAST,
-    agent_name, model, provider, session_id, user_id, run_id, service, tag
+    COLUMNS(lambda name: asked_time(name)), total_tokens DESC NULLS LAST,
+    COLUMNS(lambda name: asked(name))
 LIMIT $limit

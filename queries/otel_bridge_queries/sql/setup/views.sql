@@ -29,6 +29,10 @@ SELECT
         AS last_seen_ns
 FROM loaded.runs AS r LEFT JOIN loaded.open_run_states AS o ON o.run_id = r.run_id;
 
+-- Grouped by its key, so that a join whose texts nobody asked for is left out.
+CREATE VIEW loaded.texts AS
+SELECT id, any_value(text) AS text FROM loaded.messages GROUP BY id;
+
 CREATE VIEW runs AS
 SELECT
     r.run_id, r.trace_id, r.span_id, r.parent_run_id, r.delegation_level AS depth,
@@ -62,39 +66,34 @@ LEFT JOIN loaded.texts AS condensed ON condensed.id = s.condensed_message;
 
 CREATE VIEW llm_calls AS
 SELECT
-    d.trace_id, d.span_id, c.run_id, r.agent_name, r.session_id, r.user_id, r.service,
-    d.operation, c.provider, c.model, d.request_model, d.response_model, d.response_id,
-    d.iteration, call_status(c.status, o.is_interrupted) AS status, c.error_type,
+    c.trace_id, c.span_id, c.run_id, c.agent_name, c.session_id, c.user_id, c.service,
+    c.operation, c.provider, c.model, c.request_model, c.response_model, c.response_id,
+    c.iteration, call_status(c.status, o.is_interrupted) AS status, c.error_type,
     c.error_message,
     moment(c.start_ns) AS started_at,
     moment(c.end_ns) AS ended_at,
-    milliseconds(c.end_ns - c.start_ns) AS duration_ms,
+    milliseconds(c.duration_ns) AS duration_ms,
     milliseconds(c.time_to_first_chunk_ns) AS time_to_first_chunk_ms,
     c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens,
     c.reasoning_tokens,
-    d.service_tier, usd(c.cost_picousd) AS cost_usd, d.unpriced_reason,
-    usd(d.emitted_cost_picousd) AS emitted_cost_usd,
-    d.finish_reasons, d.dialect
-FROM loaded.llm_calls AS c
-JOIN loaded.llm_call_details AS d USING (span)
-LEFT JOIN loaded.open_run_states AS o ON o.run_id = c.run_id
-LEFT JOIN loaded.run_keys AS r ON r.run_id = c.run_id;
+    c.service_tier, usd(c.cost_picousd) AS cost_usd, c.unpriced_reason,
+    usd(c.emitted_cost_picousd) AS emitted_cost_usd,
+    c.finish_reasons, c.dialect
+FROM loaded.llm_calls AS c LEFT JOIN loaded.open_run_states AS o ON o.run_id = c.run_id;
 
 CREATE VIEW tool_calls AS
 SELECT
-    d.trace_id, d.span_id, c.run_id, r.agent_name, r.session_id, r.user_id, r.service,
-    c.tool_name, d.tool_call_id, d.target, d.iteration,
+    c.trace_id, c.span_id, c.run_id, c.agent_name, c.session_id, c.user_id, c.service,
+    c.tool_name, c.tool_call_id, c.target, c.iteration,
     call_status(c.status, o.is_interrupted) AS status, c.error_type, c.error_message,
     moment(c.start_ns) AS started_at,
     moment(c.end_ns) AS ended_at,
-    milliseconds(c.end_ns - c.start_ns) AS duration_ms,
-    arguments.text AS arguments, result.text AS result, d.dialect
+    milliseconds(c.duration_ns) AS duration_ms,
+    arguments.text AS arguments, result.text AS result, c.dialect
 FROM loaded.tool_calls AS c
-JOIN loaded.tool_call_details AS d USING (span)
 LEFT JOIN loaded.open_run_states AS o ON o.run_id = c.run_id
-LEFT JOIN loaded.run_keys AS r ON r.run_id = c.run_id
-LEFT JOIN loaded.texts AS arguments ON arguments.id = d.arguments
-LEFT JOIN loaded.texts AS result ON result.id = d.result;
+LEFT JOIN loaded.texts AS arguments ON arguments.id = c.arguments
+LEFT JOIN loaded.texts AS result ON result.id = c.result;
 
 CREATE VIEW sessions AS
 SELECT

@@ -1,0 +1,69 @@
+"""
+Telling a question to the views that answer it: which keys, which rows, which calendar.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+from otel_bridge_queries.catalog import FILTERS, METADATA, TIME_KEYS
+
+_EVERY = "every"
+_BOUNDS = ("since", "until")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """
+    What a report is asked.
+
+    Attributes:
+        keys: What to group by, as typed; `metadata.KEY` is the value of that key.
+        filters: Parameters by the name of the filter, as `selection` makes them.
+        zone: IANA name of the time zone of calendar keys.
+    """
+
+    keys: Sequence[str] = ()
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    zone: str = "UTC"
+
+    @property
+    def columns(self) -> list[str]:
+        """
+        The columns that the views group by.
+        """
+        plain = [key for key in self.keys if not key.startswith(f"{METADATA}.")]
+        return [_EVERY, *plain, *(["metadata_values"] if self.metadata_keys else ())]
+
+    @property
+    def metadata_keys(self) -> list[str]:
+        """
+        The keys of the metadata among the keys.
+        """
+        start = f"{METADATA}."
+        return [key.removeprefix(start) for key in self.keys if key.startswith(start)]
+
+
+def tell(engine: duckdb.DuckDBPyConnection, question: Question, about: Iterable[str]) -> None:
+    """
+    Tell a question to the views in the schema `asked`.
+
+    The relations it is about must be loaded already.
+    """
+    metadata = question.filters.get(METADATA)
+    values = {
+        "about": sorted(about),
+        "keys": question.columns,
+        "metadata_keys": question.metadata_keys,
+        "zone": question.zone,
+        "only_metadata": metadata and [{"key": k, "value": v} for k, v in metadata.items()],
+        **{name: question.filters.get(name) for name in _BOUNDS},
+        **{f"only_{name}": question.filters.get(name) for name in FILTERS},
+    }
+    for name, value in values.items():
+        engine.execute(f"SET VARIABLE {name} = $value", {"value": value})
+    if not set(TIME_KEYS).isdisjoint(question.keys):
+        engine.execute("TRUNCATE loaded.calendar")
+        engine.execute("INSERT INTO loaded.calendar BY NAME FROM asked.calendar")

@@ -1,0 +1,3 @@
+"""
+The reports, by what they are about.
+"""

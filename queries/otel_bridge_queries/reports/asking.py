@@ -1,0 +1,119 @@
+"""
+How every report is asked: checked, told to the engine, answered as of one moment.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+from otel_bridge_storage.errors import DatabaseError, QueryError
+
+from otel_bridge_queries.catalog import TIME_KEYS, Report
+from otel_bridge_queries.engine import fetch, open_engine
+from otel_bridge_queries.loader import CopyingLoader, Loader
+from otel_bridge_queries.moments import zone_named
+from otel_bridge_queries.question import Question, tell
+from otel_bridge_queries.result import Result
+from otel_bridge_queries.selection import Names, filter_parameters, group_keys, row_count
+from otel_bridge_queries.showing import in_zone, with_metadata_keys, with_texts
+
+
+class Asking:
+    """
+    One engine and one database, asked by one thread at a time.
+
+    Args:
+        database: A path or URL.
+        clock: Nanoseconds since the epoch, UTC; what relative times are counted from.
+    """
+
+    def __init__(self, database: str | Path, *, clock: Callable[[], int] = time.time_ns) -> None:
+        self._clock = clock
+        self._turn = threading.Lock()
+        self._closed = False
+        self._engine = open_engine()
+        try:
+            self._loader: Loader = CopyingLoader(database, self._engine)
+        except BaseException:
+            self._engine.close()
+            raise
+
+    def close(self) -> None:
+        """
+        Let go of the database and of the memory; closing twice does no harm.
+        """
+        with self._turn:
+            self._closed = True
+            self._loader.close()
+            self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._turn:
+            if self._closed:
+                raise DatabaseError("these Queries are closed: make new ones")
+            yield
+
+    def _grouped(
+        self,
+        report: Report,
+        by: Names,
+        timezone: str,
+        limit: int | None,
+        filters: Mapping[str, Any],
+    ) -> Result:
+        keys = group_keys(by, report.keys)
+        question = Question(keys, self._filters(report, filters, timezone), timezone)
+        found = self._run(report, question, {"limit": row_count("limit", limit, least=1)})
+        result = with_metadata_keys(found, question.metadata_keys)
+        measures = [name for name in result.columns if name not in {*keys, *question.columns}]
+        result = in_zone(result.only([*keys, *measures]), TIME_KEYS, zone_named(timezone))
+        if not keys and report.counts and not result.rows:
+            result.rows.append(tuple(0 if n in report.counts else None for n in measures))
+        return result
+
+    def _filters(
+        self, report: Report, filters: Mapping[str, Any], timezone: str
+    ) -> dict[str, Any]:
+        return filter_parameters(filters, report.filters, zone=timezone, now_ns=self._clock())
+
+    def _run(
+        self,
+        report: Report,
+        question: Question,
+        parameters: Mapping[str, Any],
+        *,
+        relations: Iterable[str] = (),
+        texts: Sequence[str] = (),
+    ) -> Result:
+        """
+        Answer one question.
+
+        Args:
+            relations: What it reads beside what the report always does.
+            texts: Columns that hold ids of messages, in whose place their texts are put.
+        """
+        needed = {*report.relations, *relations}
+        with self._alone(), self._loader.current(needed) as moment:
+            try:
+                tell(self._engine, question, needed)
+                result = fetch(self._engine, report.sql, parameters)
+            except duckdb.Error as error:
+                raise QueryError(f"the report {report.name} failed: {error}") from error
+            return with_texts(result, texts, moment)
