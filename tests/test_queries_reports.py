@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from otel_bridge_queries import Queries
-from otel_bridge_queries.loader import CopyingLoader
+from otel_bridge_queries.columnar.loader import ColumnarLoader
 from otel_bridge_queries.relations import Relation
-from otel_bridge_queries.sources import Snapshot
+from otel_bridge_queries.sqlite_source import SqliteSnapshot
 from otel_bridge_storage.errors import (
     DatabaseError,
     DatabaseNotFoundError,
@@ -338,24 +338,30 @@ def test_a_report_sees_what_another_connection_committed(recorded: Recorded) -> 
 
 def test_a_report_is_of_one_moment(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    What is committed while a report gathers its tables is in none of them.
+    What is committed while a report gathers its relations is in none of them.
     """
     with recorded:
-        recorded.run("r", agent_name="a")
-        recorded.llm_call("r")
-    copy = CopyingLoader._copy
+        recorded.run("r", agent_name="a", status="error")
+        recorded.llm_call("r", status="error")
+    load = ColumnarLoader._load
 
-    def copy_and_disturb(loader: CopyingLoader, snapshot: Snapshot, table: Relation) -> None:
-        copy(loader, snapshot, table)
+    def load_and_disturb(
+        loader: ColumnarLoader, snapshot: SqliteSnapshot, relation: Relation
+    ) -> None:
+        load(loader, snapshot, relation)
         with recorded:
             recorded.change("runs", agent_name="b")
-            recorded.llm_call("r")
+            recorded.llm_call("r", status="error")
 
     with Queries(recorded.path) as queries:
         with monkeypatch.context() as patch:
-            patch.setattr(CopyingLoader, "_copy", copy_and_disturb)
-            assert queries.cost("agent_name").rows[0][:2] == ("a", 1)
-        assert queries.cost("agent_name").rows[0][:2] == ("b", 2)
+            patch.setattr(ColumnarLoader, "_load", load_and_disturb)
+            rows = queries.errors("agent_name").dicts()
+        assert {(row["agent_name"], row["where"], row["count"]) for row in rows} == {
+            ("a", "llm", 1),
+            ("a", "run", 1),
+        }
+        assert queries.cost("agent_name").rows[0][:2] == ("b", 5)
 
 
 def test_threads_take_turns(recorded: Recorded) -> None:

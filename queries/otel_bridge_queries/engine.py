@@ -1,11 +1,13 @@
 """
-The DuckDB in which reports are reckoned: in memory, without files, network or downloads.
+The DuckDB in which reports are reckoned: in memory, without network or downloads, and with
+no files but those of the cache.
 """
 
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -19,16 +21,18 @@ _AWARE = "TIMESTAMP WITH TIME ZONE"
 _SETUP = ("macros.sql", "views.sql", "asked.sql")
 
 
-def open_engine() -> duckdb.DuckDBPyConnection:
+def open_engine(folder: Path | None = None) -> duckdb.DuckDBPyConnection:
     """
     Open an empty DuckDB with the tables, macros and views of the reports, and lock it.
+
+    Args:
+        folder: The only one whose files it may read.
     """
     connection = duckdb.connect(
         ":memory:",
         config={
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
-            "enable_external_access": False,
             "memory_limit": MEMORY_LIMIT,
             "python_enable_replacements": False,
             "threads": min(MOST_THREADS, os.cpu_count() or 1),
@@ -41,8 +45,18 @@ def open_engine() -> duckdb.DuckDBPyConnection:
         connection.execute(relation.create)
     for name in _SETUP:
         connection.execute(read_sql(f"setup/{name}"))
+    if folder is not None:
+        connection.execute(f"SET allowed_directories = [{quoted(str(folder))}]")
+    connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def quoted(text: str) -> str:
+    """
+    Write a text as a literal, for the few places where DuckDB takes no parameter.
+    """
+    return "'" + text.replace("'", "''") + "'"
 
 
 def read_sql(name: str) -> str:

@@ -32,6 +32,11 @@ class Queries(SpendingReports, TimingReports, FailingReports, ListingReports):
         database: A path, `sqlite:///PATH`, `memory://NAME` or
             `postgresql://USER:PASSWORD@HOST:PORT/NAME`.
         clock: Nanoseconds since the epoch, UTC; what relative times are counted from.
+        cache: Whether this object may bring the columnar cache forward, which is beside a
+            SQLite file and makes reports quick. By default it does, unless this process
+            records into the database, whose time is the agent's. Answers are the same.
+        progress: Called while rows go into the cache, with the relation's name, how far
+            it has come and how far it has to go.
 
     Raises:
         DatabaseNotFoundError: There is no such database.

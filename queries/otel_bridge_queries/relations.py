@@ -84,8 +84,14 @@ class Relation:
         """
         The DuckDB statement that makes the relation's table anew, empty.
         """
-        columns = ", ".join(f"{column.name} {column.type}" for column in self.columns)
-        return f"CREATE OR REPLACE TABLE loaded.{self.name} ({columns})"
+        return f"CREATE OR REPLACE TABLE loaded.{self.name} ({self._declared})"
+
+    @property
+    def create_recent(self) -> str:
+        """
+        The DuckDB statement that makes the table of its rows that are in no file.
+        """
+        return f"CREATE OR REPLACE TABLE loaded.{self.name}_recent ({self._declared})"
 
     @property
     def insert(self) -> str:
@@ -99,12 +105,30 @@ class Relation:
         """
         The DuckDB query that makes rows of a chunk: each column of it as a JSON list.
         """
-        lists = ", ".join(
+        return f"SELECT {self._values} FROM (SELECT {self._lists})"  # noqa: S608 - constants of this module
+
+    @property
+    def keyed_rows(self) -> str:
+        """
+        The same with the keys of the rows, `row_key`, as the first list.
+        """
+        keys = "unnest(from_json(?, '[\"BIGINT\"]')) AS row_key"
+        return f"SELECT row_key, {self._values} FROM (SELECT {keys}, {self._lists})"  # noqa: S608 - constants of this module
+
+    @property
+    def _declared(self) -> str:
+        return ", ".join(f"{column.name} {column.type}" for column in self.columns)
+
+    @property
+    def _lists(self) -> str:
+        return ", ".join(
             f"unnest(from_json(?, '[\"{column.carrier}\"]')) AS {column.name}"
             for column in self.columns
         )
-        values = ", ".join(f"{_value(column)} AS {column.name}" for column in self.columns)
-        return f"SELECT {values} FROM (SELECT {lists})"  # noqa: S608 - constants of this module
+
+    @property
+    def _values(self) -> str:
+        return ", ".join(f"{_value(column)} AS {column.name}" for column in self.columns)
 
 
 def _value(column: Column) -> str:

@@ -4,10 +4,9 @@ Where the rows of the reports come from: one snapshot of a database at a time.
 
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Protocol
 
-from otel_bridge_storage.addresses import address_of
+from otel_bridge_storage.addresses import Address
 
 from otel_bridge_queries.relations import Relation
 
@@ -60,7 +59,7 @@ class Source(Protocol):
         """
 
 
-def open_source(database: str | Path) -> Source:
+def open_source(address: Address) -> Source:
     """
     Open a database for reports, whichever kind its address says.
 
@@ -70,7 +69,6 @@ def open_source(database: str | Path) -> Source:
         SchemaVersionError: Another version of otel-bridge wrote it.
         NotInstalledError: Its driver is not installed.
     """
-    address = address_of(database)
     if address.url is not None:
         from otel_bridge_queries.postgres_source import PostgresSource
 

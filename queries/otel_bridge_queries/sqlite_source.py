@@ -16,9 +16,9 @@ from otel_bridge_storage.liveness import dead_writers
 from otel_bridge_storage.memory_database import open_memory_reader
 from otel_bridge_storage.sqlite_files import open_reader
 
-from otel_bridge_queries import sources
-from otel_bridge_queries.relations import Column, Relation
-from otel_bridge_queries.texts import distinct_texts, message_text
+from otel_bridge_queries import sources, sqlite_rows
+from otel_bridge_queries.relations import Relation
+from otel_bridge_queries.sqlite_rows import prepare
 
 
 class SqliteSource:
@@ -30,20 +30,17 @@ class SqliteSource:
         self._address = address
         name = address.memory or ""
         self._reader = open_memory_reader(name) if address.path is None else open_reader(address)
-        # Telemetry that is not UTF-8 is shown as well as can be.
-        self._reader.text_factory = _text
-        for function in (message_text, distinct_texts):
-            self._reader.create_function(function.__name__, 1, function, deterministic=True)
+        prepare(self._reader)
 
     @contextmanager
-    def snapshot(self) -> Iterator["_SqliteSnapshot"]:
+    def snapshot(self) -> Iterator["SqliteSnapshot"]:
         """
         Hold the database still for a reader.
         """
         try:
             self._reader.execute("BEGIN")
             try:
-                yield _SqliteSnapshot(self._reader)
+                yield SqliteSnapshot(self._reader)
             finally:
                 self._reader.rollback()
         except sqlite3.Error as error:
@@ -56,9 +53,16 @@ class SqliteSource:
         self._reader.close()
 
 
-class _SqliteSnapshot:
+class SqliteSnapshot:
+    """
+    A SQLite database as it is at one moment.
+
+    Attributes:
+        reader: Reads it at that moment.
+    """
+
     def __init__(self, reader: sqlite3.Connection) -> None:
-        self._reader = reader
+        self.reader = reader
         # The first read fixes the moment; data_version is then that moment's.
         reader.execute("SELECT count(*) FROM counters").fetchone()
         (self._version,) = reader.execute("PRAGMA data_version").fetchone()
@@ -75,27 +79,14 @@ class _SqliteSnapshot:
         """
         Read a relation, part by part, each column of a part as a JSON list.
         """
-        statement = _chunk_statement(relation)
-        key, rows = -1, sources.CHUNK_ROWS
-        while True:
-            try:
-                last, *columns = self._reader.execute(statement, (key, rows)).fetchone()
-            except sqlite3.DataError:
-                # Long texts: the chunk is more than one SQLite value can hold.
-                if rows == 1:
-                    raise
-                rows = max(1, rows // 8)
-                continue
-            if last is None:
-                return
-            yield columns
-            key = last
+        for chunk in sqlite_rows.chunks(self.reader, relation, size=sources.CHUNK_ROWS):
+            yield chunk.lists[1:]
 
     def texts(self, ids: Iterable[int]) -> dict[int, str | None]:
         """
         Give the texts of messages by id.
         """
-        rows = self._reader.execute(
+        rows = self.reader.execute(
             "SELECT id, message_text(body) FROM messages "
             "WHERE id IN (SELECT value FROM json_each(?))",
             (json.dumps(sorted(set(ids))),),
@@ -106,31 +97,4 @@ class _SqliteSnapshot:
         """
         List the writers that are gone.
         """
-        return dead_writers(self._reader)
-
-
-def _chunk_statement(relation: Relation) -> str:
-    """
-    Give the statement for one chunk: its last key, then each column as a JSON list.
-    """
-    names = ", ".join(f"json_group_array({column.name})" for column in relation.columns)
-    values = ", ".join(f"{_expression(column)} AS {column.name}" for column in relation.columns)
-    where = "" if relation.where is None else f"AND {relation.where}"
-    key = relation.key_column
-    # Only constants of `relations` are put together here.
-    return (
-        f"SELECT max(chunk_key), {names} FROM (SELECT {key} AS chunk_key, {values} "  # noqa: S608
-        f"FROM {relation.origin} WHERE {key} > ? {where} ORDER BY {key} LIMIT ?)"
-    )
-
-
-def _expression(column: Column) -> str:
-    if column.function is None:
-        return column.source
-    # An empty list is common, stays as it is, and is not worth a call of Python.
-    called = f"{column.function.__name__}({column.source})"
-    return f"CASE WHEN {column.source} = '[]' THEN '[]' ELSE {called} END"
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "replace")
+        return dead_writers(self.reader)

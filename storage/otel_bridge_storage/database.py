@@ -15,7 +15,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from otel_bridge_storage import commits
+from otel_bridge_storage import commits, open_here
 from otel_bridge_storage.addresses import Address
 from otel_bridge_storage.columns import metadata
 from otel_bridge_storage.errors import DatabaseNotFoundError
@@ -57,6 +57,7 @@ class Database(ABC):
         self._engine = engine
         self._connection: Connection | None = None
         self._turn = threading.RLock()
+        self._noted = False
 
     @property
     def path(self) -> Path | None:
@@ -132,6 +133,9 @@ class Database(ABC):
         Let go of the database.
         """
         self._disconnect()
+        if self._noted:
+            self._noted = False
+            open_here.closed(self._key)
 
     def suspend(self) -> None:
         """
@@ -182,6 +186,9 @@ class Database(ABC):
                 raise version_error(self.address, version)
             elif version < SCHEMA_VERSION:
                 upgrade(connection, version)
+        if not self._noted:
+            self._noted = True
+            open_here.opened(self._key)
 
     @abstractmethod
     def _version(self, connection: Connection) -> int | None:

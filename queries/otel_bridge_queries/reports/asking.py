@@ -4,7 +4,7 @@ How every report is asked: checked, told to the engine, answered as of one momen
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -14,8 +14,9 @@ import duckdb
 from otel_bridge_storage.errors import DatabaseError, QueryError
 
 from otel_bridge_queries.catalog import TIME_KEYS, Report
-from otel_bridge_queries.engine import fetch, open_engine
-from otel_bridge_queries.loader import CopyingLoader, Loader
+from otel_bridge_queries.columnar.upkeep import Progress
+from otel_bridge_queries.engine import fetch
+from otel_bridge_queries.loading import open_loader
 from otel_bridge_queries.moments import zone_named
 from otel_bridge_queries.question import Question, tell
 from otel_bridge_queries.result import Result
@@ -30,18 +31,22 @@ class Asking:
     Args:
         database: A path or URL.
         clock: Nanoseconds since the epoch, UTC; what relative times are counted from.
+        cache: Whether the columnar cache may be brought forward.
+        progress: Told of rows that go into it.
     """
 
-    def __init__(self, database: str | Path, *, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        database: str | Path,
+        *,
+        clock: Callable[[], int] = time.time_ns,
+        cache: bool | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         self._clock = clock
         self._turn = threading.Lock()
         self._closed = False
-        self._engine = open_engine()
-        try:
-            self._loader: Loader = CopyingLoader(database, self._engine)
-        except BaseException:
-            self._engine.close()
-            raise
+        self._engine, self._loader = open_loader(database, writes_cache=cache, progress=progress)
 
     def close(self) -> None:
         """
@@ -110,10 +115,26 @@ class Asking:
             texts: Columns that hold ids of messages, in whose place their texts are put.
         """
         needed = {*report.relations, *relations}
-        with self._alone(), self._loader.current(needed) as moment:
+        with self._alone():
             try:
-                tell(self._engine, question, needed)
-                result = fetch(self._engine, report.sql, parameters)
+                return self._answer(report, question, parameters, needed, texts)
+            except duckdb.Error as error:
+                # A file of the cache may be lost or damaged; the database is not.
+                if not self._loader.doubt():
+                    raise QueryError(f"the report {report.name} failed: {error}") from error
+            try:
+                return self._answer(report, question, parameters, needed, texts)
             except duckdb.Error as error:
                 raise QueryError(f"the report {report.name} failed: {error}") from error
-            return with_texts(result, texts, moment)
+
+    def _answer(
+        self,
+        report: Report,
+        question: Question,
+        parameters: Mapping[str, Any],
+        needed: Collection[str],
+        texts: Sequence[str],
+    ) -> Result:
+        with self._loader.current(needed) as moment:
+            tell(self._engine, question, needed)
+            return with_texts(fetch(self._engine, report.sql, parameters), texts, moment)

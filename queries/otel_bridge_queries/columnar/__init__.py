@@ -1,0 +1,3 @@
+"""
+The columnar cache: what reports read, as Parquet beside the database, exact at every moment.
+"""

@@ -1,0 +1,222 @@
+"""
+Keeping the cache worth reading: new rows into files, changed rows out of old ones.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from otel_bridge_storage.addresses import Address
+
+from otel_bridge_queries.cache_folder import make_cache_folder
+from otel_bridge_queries.columnar.ledger import Ledger, Turn
+from otel_bridge_queries.columnar.manifest import Manifest, Segment, are_there, read_manifest
+from otel_bridge_queries.columnar.segment_writer import Kept, SegmentWriter
+from otel_bridge_queries.prefetching import prefetched
+from otel_bridge_queries.relations import RELATIONS, Relation
+from otel_bridge_queries.sqlite_rows import changed_rows, chunks
+from otel_bridge_queries.sqlite_source import SqliteSnapshot, SqliteSource
+
+# As many rows as are copied for each question in less time than one looks up.
+ENOUGH_ROWS = 5_000
+MANY_CHANGES = 5_000
+SEGMENT_ROWS = 122_880
+_CHUNK_ROWS = 10_000
+_WAIT_S = 0.05
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    The next file to write.
+
+    Attributes:
+        instead_of: The file whose rows it takes over.
+        rows: How many new rows it takes in at most.
+    """
+
+    instead_of: Segment | None
+    rows: int
+
+
+def planned(snapshot: SqliteSnapshot, relation: Relation, manifest: Manifest) -> Plan | None:
+    """
+    Say which file should be written next, if any.
+    """
+    if _has_rows(snapshot, relation, manifest.end, ENOUGH_ROWS):
+        last = manifest.segments[-1] if manifest.segments else None
+        if last is None or last.rows > SEGMENT_ROWS - ENOUGH_ROWS:
+            return Plan(None, SEGMENT_ROWS)
+        return Plan(last, SEGMENT_ROWS - last.rows)
+    if len(manifest.changed) > MANY_CHANGES:
+        worst = max(manifest.segments, key=lambda s: len(manifest.changed_in(s)))
+        return Plan(worst, 0)
+    return None
+
+
+def _has_rows(snapshot: SqliteSnapshot, relation: Relation, after: int, count: int) -> bool:
+    found = snapshot.reader.execute(
+        f"SELECT 1 FROM {relation.table} WHERE {relation.key} > ? LIMIT 1 OFFSET ?",  # noqa: S608
+        (after, count - 1),
+    ).fetchone()
+    return found is not None
+
+
+class Upkeep:
+    """
+    Writes the files of one database's cache.
+
+    Args:
+        address: A SQLite file.
+        progress: Called with the relation's name, how much of it is in files and how
+            much there is; the two are keys of rows, which rise with their number.
+    """
+
+    def __init__(self, address: Address, path: Path, *, progress: Progress | None = None) -> None:
+        self._folder = make_cache_folder(path) / "columnar"
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._source = SqliteSource(address)
+        self._ledger = Ledger(path)
+        self._writer = SegmentWriter(self._folder)
+        self._progress = progress
+
+    def bring_forward(self, relation: Relation, *, every_change: bool = False) -> None:
+        """
+        Write files until few rows are in none and few have changed.
+
+        Where somebody else is at it, wait for that.
+
+        Args:
+            every_change: Write each file anew that holds a row which has changed.
+
+        Raises:
+            OSError, sqlite3.Error, duckdb.Error: The disk or the database refused.
+        """
+        wrote = False
+        while self._plan(relation, every_change=every_change) is not None:
+            turn = self._ledger.begin(relation)
+            if turn is None:
+                time.sleep(_WAIT_S)
+                continue
+            try:
+                wrote |= self._build(turn, every_change=every_change)
+            finally:
+                self._ledger.release(turn)
+        if wrote:
+            self.tidy()
+
+    def tidy(self, *, at_once: bool = False) -> list[Path]:
+        """
+        Delete files that nobody needs.
+
+        Returns:
+            Those that could not be deleted now.
+        """
+        left = []
+        for path in self._ledger.unwanted(self._folder, at_once=at_once):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:
+                # Somebody reads it, on a system that keeps open files.
+                left.append(path)
+        return left
+
+    def drop_damaged(self) -> bool:
+        """
+        Keep nothing more of relations of which a file cannot be read.
+
+        Returns:
+            Whether there are any.
+        """
+        found = False
+        for relation in RELATIONS.values():
+            with self._source.snapshot() as snapshot:
+                manifest = read_manifest(snapshot.reader, relation) or Manifest()
+            there = are_there(self._folder, manifest.segments)
+            if not (there and all(map(self._writer.can_read, manifest.segments))):
+                self._ledger.forget(relation)
+                found = True
+        return found
+
+    def close(self) -> None:
+        """
+        Let go of the database.
+        """
+        self._source.close()
+        self._ledger.close()
+        self._writer.close()
+
+    def _plan(self, relation: Relation, *, every_change: bool) -> Plan | None:
+        with self._source.snapshot() as snapshot:
+            return self._plan_in(snapshot, relation, every_change=every_change)[1]
+
+    def _plan_in(
+        self, snapshot: SqliteSnapshot, relation: Relation, *, every_change: bool
+    ) -> tuple[Manifest, Plan | None]:
+        manifest = read_manifest(snapshot.reader, relation) or Manifest()
+        if every_change:
+            worst = next((s for s in manifest.segments if manifest.changed_in(s)), None)
+            return manifest, None if worst is None else Plan(worst, 0)
+        return manifest, planned(snapshot, relation, manifest)
+
+    def _build(self, turn: Turn, *, every_change: bool) -> bool:
+        relation = turn.relation
+        with self._source.snapshot() as snapshot:
+            manifest, plan = self._plan_in(snapshot, relation, every_change=every_change)
+            if plan is None:
+                return False
+            if not are_there(self._folder, manifest.segments):
+                self._ledger.forget(relation)
+                return False
+            segment = self._write(snapshot, relation, manifest, plan)
+        old = plan.instead_of
+        if not self._ledger.add(turn, segment, () if old is None else (old,)):
+            (self._folder / segment.file).unlink(missing_ok=True)
+            return False
+        return True
+
+    def _write(
+        self, snapshot: SqliteSnapshot, relation: Relation, manifest: Manifest, plan: Plan
+    ) -> Segment:
+        old = plan.instead_of
+        end = manifest.end
+        upto, last = _reach(snapshot, relation, end, plan.rows)
+        fresh = chunks(snapshot.reader, relation, size=_CHUNK_ROWS, after=end, upto=upto)
+        kept = None
+        if old is not None:
+            changed = manifest.changed_in(old)
+            kept = Kept(old, changed)
+            again = changed_rows(snapshot.reader, relation, json.dumps(changed), size=_CHUNK_ROWS)
+            fresh = chain(again, fresh)
+        segment = self._writer.write(
+            relation,
+            prefetched(fresh),
+            kept=kept,
+            after_key=end if old is None else old.after_key,
+            last_key=upto if old is None or plan.rows else old.last_key,
+        )
+        if self._progress is not None:
+            self._progress(relation.name, upto, last)
+        return segment
+
+
+def _reach(snapshot: SqliteSnapshot, relation: Relation, after: int, rows: int) -> tuple[int, int]:
+    """
+    Give the key up to which there are so many rows more, and the highest of all.
+    """
+    key, table = relation.key, relation.table
+    (upto,) = snapshot.reader.execute(
+        f"SELECT coalesce(max({key}), ?1) FROM "  # noqa: S608
+        f"(SELECT {key} FROM {table} WHERE {key} > ?1 ORDER BY {key} LIMIT ?2)",
+        (after, rows),
+    ).fetchone()
+    (last,) = snapshot.reader.execute(
+        f"SELECT coalesce(max({key}), ?) FROM {table}",  # noqa: S608
+        (after,),
+    ).fetchone()
+    return upto, last
