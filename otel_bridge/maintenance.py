@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from otel_bridge_queries.columnar.purging import purge
 from otel_bridge_storage import erasure, repricing
 from otel_bridge_storage import rebuild as rebuilding
 from otel_bridge_storage.database import Database
@@ -116,16 +117,19 @@ def erase(
         DatabaseError: There is no such database, or it cannot be written.
     """
     with _opened(database) as opened:
-        return erasure.erase(
-            opened,
-            reader=Dialects(),
-            pricer=prices_of(),
-            run_id=run_id,
-            session_id=session_id,
-            user_id=user_id,
-            tenant_id=tenant_id,
-            hold_tags=hold_tags,
-        )
+        try:
+            return erasure.erase(
+                opened,
+                reader=Dialects(),
+                pricer=prices_of(),
+                run_id=run_id,
+                session_id=session_id,
+                user_id=user_id,
+                tenant_id=tenant_id,
+                hold_tags=hold_tags,
+            )
+        finally:
+            purge(database)
 
 
 def prune(
@@ -155,17 +159,21 @@ def prune(
         DatabaseError: There is no such database, or it cannot be written.
     """
     with _opened(database) as opened:
-        return erasure.prune(
-            opened,
-            reader=Dialects(),
-            pricer=prices_of(),
-            before_ns=None if older_than is None else _moment_ns("older_than", older_than),
-            max_bytes=max_bytes,
-            keep_errors=keep_errors,
-            hold_tags=hold_tags,
-            dry_run=dry_run,
-            progress=progress,
-        )
+        try:
+            return erasure.prune(
+                opened,
+                reader=Dialects(),
+                pricer=prices_of(),
+                before_ns=None if older_than is None else _moment_ns("older_than", older_than),
+                max_bytes=max_bytes,
+                keep_errors=keep_errors,
+                hold_tags=hold_tags,
+                dry_run=dry_run,
+                progress=progress,
+            )
+        finally:
+            if not dry_run:
+                purge(database)
 
 
 @contextmanager

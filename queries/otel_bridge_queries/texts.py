@@ -25,10 +25,14 @@ def message_text(body: str | None) -> str | None:
     return _joined(parts, "text", "content") or _joined(parts, "tool_call_response", "response")
 
 
-def distinct_texts(items: str) -> str:
+def distinct_texts(items: str | None) -> str:
     """
     Give a JSON list of texts with each of them once, in the order of first appearance.
+
+    What is no list of texts is an empty one.
     """
+    if items is None:
+        return "[]"
     try:
         found = json.loads(items)
     except (ValueError, RecursionError):

@@ -70,8 +70,7 @@ class Ledger:
             None if somebody else is building.
         """
         with self._transaction() as connection, _keeping_faith(connection):
-            for table in TABLES:
-                connection.execute(table)
+            _make_tables(connection)
             row = relation_row(connection, relation)
             if row is None or not is_believable(connection, relation, *row[:2]):
                 self._begin_anew(relation, 0 if row is None else row[2])
@@ -141,7 +140,8 @@ class Ledger:
         """
         now_ns = time.time_ns()
         grace_ns = 0 if at_once else _GRACE_NS
-        with self._transaction() as connection:
+        with self._transaction() as connection, _keeping_faith(connection):
+            _make_tables(connection)
             listed = {f for (f,) in connection.execute("SELECT file FROM columnar_segments")}
             obsolete = dict(connection.execute("SELECT file, since_ns FROM columnar_obsolete"))
             gone = [f for f, since_ns in obsolete.items() if since_ns + grace_ns <= now_ns]
@@ -151,7 +151,7 @@ class Ledger:
             for path in folder.iterdir()
             if path.name not in listed
             and path.name not in obsolete
-            and path.stat().st_mtime_ns + _GRACE_NS <= now_ns
+            and (at_once or path.stat().st_mtime_ns + _GRACE_NS <= now_ns)
         )
         return [*(folder / file for file in gone), *strays]
 
@@ -229,6 +229,11 @@ class Ledger:
             self._connection.rollback()
             raise
         self._connection.commit()
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    for table in TABLES:
+        connection.execute(table)
 
 
 @contextlib.contextmanager

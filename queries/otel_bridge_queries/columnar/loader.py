@@ -61,6 +61,7 @@ class ColumnarLoader:
         self._progress = progress
         self._upkeep: Upkeep | None = None
         self._distrusts = False
+        self._reads_files = False
         self._stamp: Hashable | None = None
         self._loaded: set[str] = set()
         for relation in RELATIONS.values():
@@ -89,11 +90,14 @@ class ColumnarLoader:
             Whether asking again may help.
         """
         self._stamp = None
-        if self._distrusts or not self._folder.exists():
+        if not self._reads_files:
             return False
         upkeep = self._keeper()
-        self._distrusts = upkeep is None
-        return upkeep is None or upkeep.drop_damaged()
+        if upkeep is None:
+            self._distrusts = True
+        else:
+            upkeep.drop_damaged()
+        return True
 
     def close(self) -> None:
         """
@@ -129,6 +133,7 @@ class ColumnarLoader:
 
     def _load(self, snapshot: SqliteSnapshot, relation: Relation) -> None:
         manifest = self._manifest(snapshot, relation)
+        self._reads_files |= bool(manifest.segments)
         keys = json.dumps(manifest.changed)
         reader = snapshot.reader
         rest = chunks(reader, relation, size=_CHUNK_ROWS, after=manifest.end)

@@ -2,18 +2,28 @@
 Keeping the cache worth reading: new rows into files, changed rows out of old ones.
 """
 
+import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
+import duckdb
 from otel_bridge_storage.addresses import Address
 
 from otel_bridge_queries.cache_folder import make_cache_folder
 from otel_bridge_queries.columnar.ledger import Ledger, Turn
-from otel_bridge_queries.columnar.manifest import Manifest, Segment, are_there, read_manifest
+from otel_bridge_queries.columnar.manifest import (
+    Manifest,
+    Segment,
+    are_there,
+    read_manifest,
+    relation_row,
+)
 from otel_bridge_queries.columnar.segment_writer import Kept, SegmentWriter
 from otel_bridge_queries.prefetching import prefetched
 from otel_bridge_queries.relations import RELATIONS, Relation
@@ -27,7 +37,9 @@ SEGMENT_ROWS = 122_880
 _CHUNK_ROWS = 10_000
 _WAIT_S = 0.05
 
+T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
+Planner = Callable[[SqliteSnapshot, Relation, Manifest], T | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +66,16 @@ def planned(snapshot: SqliteSnapshot, relation: Relation, manifest: Manifest) ->
             return Plan(None, SEGMENT_ROWS)
         return Plan(last, SEGMENT_ROWS - last.rows)
     if len(manifest.changed) > MANY_CHANGES:
-        worst = max(manifest.segments, key=lambda s: len(manifest.changed_in(s)))
-        return Plan(worst, 0)
+        return Plan(max(manifest.segments, key=lambda s: len(manifest.changed_in(s))), 0)
     return None
+
+
+def _all_changed(_: SqliteSnapshot, __: Relation, manifest: Manifest) -> list[Segment]:
+    return [segment for segment in manifest.segments if manifest.changed_in(segment)]
+
+
+def _anew(_: SqliteSnapshot, __: Relation, manifest: Manifest, *, segment: Segment) -> Plan | None:
+    return Plan(segment, 0) if segment in manifest.segments else None
 
 
 def _has_rows(snapshot: SqliteSnapshot, relation: Relation, after: int, count: int) -> bool:
@@ -78,37 +97,49 @@ class Upkeep:
     """
 
     def __init__(self, address: Address, path: Path, *, progress: Progress | None = None) -> None:
-        self._folder = make_cache_folder(path) / "columnar"
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._path = path
+        self._folder = self._make_folder()
         self._source = SqliteSource(address)
         self._ledger = Ledger(path)
         self._writer = SegmentWriter(self._folder)
         self._progress = progress
 
-    def bring_forward(self, relation: Relation, *, every_change: bool = False) -> None:
+    def bring_forward(self, relation: Relation) -> None:
         """
         Write files until few rows are in none and few have changed.
 
         Where somebody else is at it, wait for that.
 
-        Args:
-            every_change: Write each file anew that holds a row which has changed.
-
         Raises:
             OSError, sqlite3.Error, duckdb.Error: The disk or the database refused.
         """
         wrote = False
-        while self._plan(relation, every_change=every_change) is not None:
-            turn = self._ledger.begin(relation)
-            if turn is None:
-                time.sleep(_WAIT_S)
-                continue
-            try:
-                wrote |= self._build(turn, every_change=every_change)
-            finally:
-                self._ledger.release(turn)
+        while self._look(relation, planned) is not None:
+            with self._turn(relation) as turn:
+                wrote |= self._build_patiently(turn)
         if wrote:
             self.tidy()
+
+    def renew(self, relation: Relation) -> None:
+        """
+        Write each file anew in which a row has changed, so that it holds nothing of
+        what was; nobody who began to write before adds another.
+
+        Raises:
+            OSError, sqlite3.Error, duckdb.Error: The disk or the database refused.
+        """
+        with self._turn(relation):
+            pass
+        for segment in self._look(relation, _all_changed) or ():
+            with self._turn(relation) as turn:
+                self._build(turn, partial(_anew, segment=segment))
+
+    def keeps(self, relation: Relation) -> bool:
+        """
+        Whether the cache ever held something of a relation.
+        """
+        with self._source.snapshot() as snapshot:
+            return relation_row(snapshot.reader, relation) is not None
 
     def tidy(self, *, at_once: bool = False) -> list[Path]:
         """
@@ -151,23 +182,43 @@ class Upkeep:
         self._ledger.close()
         self._writer.close()
 
-    def _plan(self, relation: Relation, *, every_change: bool) -> Plan | None:
+    @contextlib.contextmanager
+    def _turn(self, relation: Relation) -> Iterator[Turn]:
+        while (turn := self._ledger.begin(relation)) is None:
+            time.sleep(_WAIT_S)
+        try:
+            yield turn
+        finally:
+            self._ledger.release(turn)
+
+    def _look(self, relation: Relation, planner: Planner[T]) -> T | None:
         with self._source.snapshot() as snapshot:
-            return self._plan_in(snapshot, relation, every_change=every_change)[1]
+            manifest = read_manifest(snapshot.reader, relation) or Manifest()
+            return planner(snapshot, relation, manifest)
 
-    def _plan_in(
-        self, snapshot: SqliteSnapshot, relation: Relation, *, every_change: bool
-    ) -> tuple[Manifest, Plan | None]:
-        manifest = read_manifest(snapshot.reader, relation) or Manifest()
-        if every_change:
-            worst = next((s for s in manifest.segments if manifest.changed_in(s)), None)
-            return manifest, None if worst is None else Plan(worst, 0)
-        return manifest, planned(snapshot, relation, manifest)
+    def _build_patiently(self, turn: Turn) -> bool:
+        try:
+            return self._build(turn, planned)
+        except (OSError, duckdb.Error):
+            # The file to go on from, or the whole folder, may be lost.
+            self._make_folder()
+            if not self.drop_damaged():
+                raise
+            return False
 
-    def _build(self, turn: Turn, *, every_change: bool) -> bool:
+    def _make_folder(self) -> Path:
+        folder = make_cache_folder(self._path) / "columnar"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    def _build(self, turn: Turn, planner: Planner[Plan]) -> bool:
+        """
+        Write the next file, if one should be written.
+        """
         relation = turn.relation
         with self._source.snapshot() as snapshot:
-            manifest, plan = self._plan_in(snapshot, relation, every_change=every_change)
+            manifest = read_manifest(snapshot.reader, relation) or Manifest()
+            plan = planner(snapshot, relation, manifest)
             if plan is None:
                 return False
             if not are_there(self._folder, manifest.segments):
