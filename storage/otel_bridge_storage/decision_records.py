@@ -2,7 +2,7 @@
 What was decided in a run or a session: the latest of each kind, and all compactions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, func, select
@@ -37,9 +37,7 @@ def get_decision_state(
     """
     Find the latest decision of each kind.
     """
-    terms = [_of(run_id, session_id), run_log.c.kind.in_(_DECISIONS)]
-    if (last := given_index(as_of, "as_of")) is not None:
-        terms.append(run_log.c.bound_seq <= last)
+    terms = _terms(run_id, session_id, as_of, _DECISIONS)
     place = func.row_number().over(
         partition_by=run_log.c.kind,
         order_by=(run_log.c.time_ns.desc(), run_log.c.bound_seq.desc()),
@@ -54,18 +52,24 @@ def get_decision_state(
 
 
 def get_compactions(
-    connection: Connection, *, run_id: str | None, session_id: str | None
+    connection: Connection, *, run_id: str | None, session_id: str | None, as_of: int | None
 ) -> list[Compaction]:
     """
     List the compactions that were applied and those that failed, in order of time.
     """
-    query = entries_by(run_log.c.bound_seq, None).where(
-        _of(run_id, session_id),
-        run_log.c.kind.in_((COMPACTED, COMPACTION_FAILED)),
-    )
+    terms = _terms(run_id, session_id, as_of, (COMPACTED, COMPACTION_FAILED))
+    query = entries_by(run_log.c.bound_seq, None).where(*terms)
     events = [event for _, event in entries_of(connection, query)]
     ordered = sorted(events, key=lambda event: (event.time_ns, event.sequence_index))
     return [_compaction(event) for event in ordered]
+
+
+def _terms(
+    run_id: str | None, session_id: str | None, as_of: int | None, kinds: Iterable[str]
+) -> list[ColumnElement[bool]]:
+    terms = [_of(run_id, session_id), run_log.c.kind.in_(kinds)]
+    last = given_index(as_of, "as_of")
+    return terms if last is None else [*terms, run_log.c.bound_seq <= last]
 
 
 def _of(run_id: str | None, session_id: str | None) -> ColumnElement[bool]:

@@ -46,7 +46,7 @@ def entry(row: Mapping[Any, Any], body: str | None, condensed: str | None, at: i
         condensed: What the model sees instead, if that is something else.
         at: Its place among the steps of its run, from 0.
     """
-    content, parts = _said(row, body)
+    content, parts = said(row["role"], row["tool_call_id"], body)
     meta: dict[str, Any] = {"step_id": row["step_id"], "parts": parts}
     meta |= {name: row[name] for name in ("tool_call_id", "tool_name") if row[name] is not None}
     meta |= {name: True for name in ("is_error", "hidden", "rolled_back") if row[name]}
@@ -61,15 +61,14 @@ def entry(row: Mapping[Any, Any], body: str | None, condensed: str | None, at: i
     )
 
 
-def _said(row: Mapping[Any, Any], body: str | None) -> tuple[str, list[Any]]:
+def said(role: str, tool_call_id: str | None, body: str | None) -> tuple[str, list[Any]]:
+    """
+    Give the text of a step and the parts of its message.
+    """
     if body is None:
         return "", []
-    if row["role"] != "tool":
+    if role != "tool":
         message = message_of(body)
         return text_of(message), message["parts"]
-    answer = {
-        "type": "tool_call_response",
-        "id": row["tool_call_id"],
-        "response": json_or_text(body),
-    }
+    answer = {"type": "tool_call_response", "id": tool_call_id, "response": json_or_text(body)}
     return body, [answer]

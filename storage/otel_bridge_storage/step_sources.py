@@ -185,7 +185,7 @@ def _add_first_inputs(
     lists = {run_id: json.loads(row.input_messages) for run_id, row in first.items()}
     texts = source.stored_texts({message for ids in lists.values() for message in ids})
     for run_id, row in first.items():
-        asked = [message for message in lists[run_id] if _role(texts[message]) == USER]
+        asked = [message for message in lists[run_id] if role_of(texts[message]) == USER]
         if asked:
             step_id = f"{row.span_id}:input"
             found[run_id].append(Step(step_id, USER, row.start_ns, row.span, asked[-1]))
@@ -211,7 +211,10 @@ def step_turns(
     return found
 
 
-def _role(body: str) -> str | None:
+def role_of(body: str) -> str | None:
+    """
+    Say whose message a stored text is; None where it is no message.
+    """
     try:
         role = json.loads(body)["role"]
     except (ValueError, TypeError, KeyError):
