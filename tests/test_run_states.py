@@ -21,7 +21,7 @@ from otel_bridge_storage.errors import QueryError
 from otel_bridge_storage.ingest import Ingestor
 from otel_bridge_storage.log_rows import RunState
 from otel_bridge_storage.opening import open_database
-from otel_bridge_storage.records import SpanRecord
+from otel_bridge_storage.records import ScopeRecord, SpanRecord
 from otel_bridge_storage.run_store import RunStore
 from run_store_data import call, run, write
 from test_facts_stored import RUN, Told, story
@@ -253,3 +253,31 @@ def test_unknown_kinds_do_not_disturb_a_state(backend: Backend) -> None:
     live = _emitted_one_by_one(backend.target, made, RUN)
     assert [state.status for state in live if state] == ["running"] * 3 + ["success"]
     assert live[-1].llm_calls == 0 if live[-1] else False
+
+
+def test_a_run_whose_end_is_not_told_lasts_as_long_as_a_call_of_it(tmp_path: Path) -> None:
+    """
+    A run of which only the start is told is running while a call of it is, and over then.
+    """
+    told = {"otel_bridge.run.id": RUN, "otel_bridge.run.restated": True}
+    own = trees.span(1, 1, **trees.agent("a", **told), scope=ScopeRecord("otel_bridge"))
+    begun = trees.span(1, 2, 1, **trees.chat("r1"), end_ns=None)
+    path = tmp_path / "runs.db"
+    stored.store(path, [[own], [begun]])
+    assert _at(path, None).status == "running"
+    ended = replace(begun, end_ns=trees.NOON + 50 * trees.MS)
+    stored.store(path, [[ended]])
+    numbers = [e.sequence_index for e in ask(str(path), lambda runs: runs.get_events(RUN))]
+    assert [_at(path, number).status for number in numbers] == ["success", "running", "success"]
+
+
+def test_the_answer_of_a_run_is_not_known_before_its_end(tmp_path: Path) -> None:
+    """
+    Where no call tells what was said, the run's answer is a step from its last end on.
+    """
+    path = write(tmp_path / "runs.db", run("01", "r", 0, 5, input="why?", output="so"))
+    write(path, run("02", "r", 6, 9, output="so it is"))
+    events = ask(str(path), lambda runs: runs.get_events("r"))
+    told = [[step.content for step in _at(path, e.sequence_index, "r").steps] for e in events]
+    assert told == [["why?"], ["why?"], ["why?"], ["why?", "so it is"]]
+    assert ask(str(path), _disagreements) == []
