@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from attribute_tables import tables
+from otel_bridge_storage.stream_rows import NOT_STREAMED, STREAM_TYPES
 
 DOCS = Path(__file__).parents[1] / "docs"
 REPO = DOCS.parent
@@ -18,6 +19,17 @@ def test_the_telemetry_document_holds_the_declared_attributes() -> None:
     """
     document = (DOCS / "telemetry.md").read_text(encoding="utf-8")
     assert document.endswith(tables())
+
+
+def test_the_run_log_document_names_every_item_of_a_stream() -> None:
+    """
+    Each kind of entry is in a row of the table with the item that it becomes.
+    """
+    document = (DOCS / "run-log.md").read_text(encoding="utf-8")
+    table = [line for line in document.splitlines() if line.startswith("| `")]
+    for kind, name in STREAM_TYPES.items():
+        assert any(f"`{kind}`" in row and f"`{name}`" in row for row in table), kind
+    assert all(f"`{kind}`" in document for kind in NOT_STREAMED)
 
 
 def test_links_in_documents_lead_somewhere() -> None:

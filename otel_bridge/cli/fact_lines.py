@@ -3,7 +3,7 @@ What facts that are no call, tool, step or pause say on one line of a run's tree
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from otel_bridge_storage.pauses import RESUMED
 from otel_bridge_storage.rows import PausePair, StoredEvent
@@ -68,6 +68,24 @@ _WORDS: Mapping[str, tuple[str, Sequence[tuple[str, str]]]] = {
 }
 
 
+class Told(Protocol):
+    """
+    What has a kind and the data of a fact.
+    """
+
+    @property
+    def event_type(self) -> str:
+        """
+        The kind.
+        """
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """
+        The fact's own fields.
+        """
+
+
 def has_line(event: StoredEvent, pauses: Sequence[PausePair]) -> bool:
     """
     Say whether an entry of the run log has a line of its own in the tree.
@@ -77,7 +95,7 @@ def has_line(event: StoredEvent, pauses: Sequence[PausePair]) -> bool:
     return event.event_type not in _DRAWN_ELSEWHERE
 
 
-def fact_line(event: StoredEvent) -> str:
+def fact_line(event: Told) -> str:
     """
     Say what happened; a fact of an unknown kind gives its name and all its data.
     """
@@ -89,7 +107,7 @@ def fact_line(event: StoredEvent) -> str:
     return _joined(title, [_told(event.data.get(name), form) for name, form in fields])
 
 
-def fact_error(event: StoredEvent) -> str | None:
+def fact_error(event: Told) -> str | None:
     """
     Say how a thing failed, where the fact is that it did.
     """

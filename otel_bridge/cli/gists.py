@@ -5,11 +5,9 @@ What any entry of the run log says, in a few words on one line.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from otel_bridge_storage.rows import StoredEvent
-
 from otel_bridge.cli.documents import to_json
 from otel_bridge.cli.escape import one_line
-from otel_bridge.cli.fact_lines import fact_error, fact_line
+from otel_bridge.cli.fact_lines import Told, fact_error, fact_line
 from otel_bridge.cli.texts import count, duration, money
 
 Data = Mapping[str, Any]
@@ -17,7 +15,7 @@ Data = Mapping[str, Any]
 _TEXT_SHOWN = 200
 
 
-def gist(event: StoredEvent) -> str:
+def gist(event: Told) -> str:
     """
     Say what an entry is about; its kind, which stands beside it, is not repeated.
     """
@@ -32,7 +30,7 @@ def gist(event: StoredEvent) -> str:
     return ", ".join(shown)[:_TEXT_SHOWN]
 
 
-def failed(event: StoredEvent) -> bool:
+def failed(event: Told) -> bool:
     """
     Say whether the entry is that something failed.
     """

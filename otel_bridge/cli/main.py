@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal, ParamSpec
+from typing import Annotated, ParamSpec
 
 import typer
 
-from otel_bridge.cli import explaining, maintenance, options
+from otel_bridge.cli import explaining, maintenance, options, single_runs
 from otel_bridge.cli.failures import guard
 from otel_bridge.cli.formats import Format, Status
 
@@ -176,71 +176,7 @@ def _runs(
     )
 
 
-@_command("run")
-def _run(
-    run_id: Annotated[str, typer.Argument(help="The run's id, or the beginning of it.")],
-    db: options.Db = DEFAULT_DB,
-    form: options.Form = Format.TABLE,
-    events: Annotated[bool, typer.Option("--events", help="Show the run log instead.")] = False,
-) -> int:
-    """
-    Show one run: all that happened in it, with times and cost.
-    """
-    from otel_bridge.cli.commands.run import run
-
-    return run(db=db, form=form, run_id=run_id, events=events)
-
-
-@_command("trace")
-def _trace(
-    trace_or_run: Annotated[
-        str, typer.Argument(metavar="TRACE_or_RUN", help="The id of a trace or of a run.")
-    ],
-    db: options.Db = DEFAULT_DB,
-    form: options.Form = Format.TABLE,
-) -> int:
-    """
-    Show the spans of one trace on a time axis.
-    """
-    from otel_bridge.cli.commands.trace import trace
-
-    return trace(db=db, form=form, trace_or_run=trace_or_run)
-
-
-@_command("tail")
-def _tail(
-    run_id: Annotated[
-        str | None,
-        typer.Argument(metavar="RUN", help="The run's id, or the beginning of it."),
-    ] = None,
-    db: options.Db = DEFAULT_DB,
-    form: Annotated[
-        Literal["table", "json"],
-        typer.Option(
-            "--format",
-            "-f",
-            case_sensitive=False,
-            help="Lines for people, or JSON, one object per line.",
-        ),
-    ] = "table",
-    after: Annotated[
-        int | None, typer.Option(metavar="N", help="Begin after this sequence_index.")
-    ] = None,
-    kind: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KIND", help="Only facts of this kind; may be repeated."),
-    ] = None,
-    stay: Annotated[bool, typer.Option("--stay", help="Go on after the run's end.")] = False,
-) -> int:
-    """
-    Follow a run to its end, or all runs until Ctrl-C.
-
-    A run is shown from its beginning, all runs from now on, either from --after N where
-    that is given. In the log of all runs sequence_index has numbers of its own.
-    """
-    from otel_bridge.cli.commands.tail import tail
-
-    return tail(db=db, form=form, run_id=run_id, after=after, kinds=kind or (), stay=stay)
+single_runs.add_commands(_command)
 
 
 @_command("cost")

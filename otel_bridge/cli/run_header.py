@@ -4,12 +4,15 @@ The lines above a run's tree: what it was asked, how it went, what it took and c
 
 from collections.abc import Iterator, Sequence
 
+from otel_bridge_storage.log_rows import RunState
 from otel_bridge_storage.rows import RunDetail, RunSummary
 
 from otel_bridge.cli.escape import one_line
 from otel_bridge.cli.stories import Story
 from otel_bridge.cli.tables import STATUS_STYLES
 from otel_bridge.cli.texts import cost, count, duration, moment
+
+Totals = RunSummary | RunState
 
 _TEXT_SHOWN = 300
 
@@ -36,11 +39,14 @@ def _fields(story: Story) -> Iterator[tuple[str, str | None]]:
     yield "tags", ", ".join(run.tags)
     yield "service", run.service
     yield "started", f"{moment(run.started_at)} UTC, {_took(run)}"
-    yield "calls", _calls([run])
-    yield "tokens", _tokens([run])
-    yield "cost", _cost([run])
+    yield "calls", calls_of([run])
+    yield "tokens", tokens_of([run])
+    yield "cost", cost_of([run])
     if len(family) > 1:
-        yield "in all", f"{len(family)} runs; {_calls(family)}; {_tokens(family)}; {_cost(family)}"
+        yield (
+            "in all",
+            f"{len(family)} runs; {calls_of(family)}; {tokens_of(family)}; {cost_of(family)}",
+        )
     yield "asked", _shortened((run.input_data or {}).get("input"))
     yield "answered", _shortened(run.answer)
     yield "ended", run.termination_reason
@@ -63,7 +69,10 @@ def _took(run: RunSummary) -> str:
     return {"running": "still running", "paused": "waiting"}.get(run.status, run.status)
 
 
-def _calls(runs: Sequence[RunSummary]) -> str:
+def calls_of(runs: Sequence[Totals]) -> str:
+    """
+    Say how many calls some runs made, and how many of them failed.
+    """
     llm = _failing(sum(r.failed_llm_calls for r in runs))
     tool = _failing(sum(r.failed_tool_calls for r in runs))
     asked, done = sum(r.llm_calls for r in runs), sum(r.tool_calls for r in runs)
@@ -74,7 +83,10 @@ def _failing(failed: int) -> str:
     return f" ({failed:,} failed)" if failed else ""
 
 
-def _tokens(runs: Sequence[RunSummary]) -> str:
+def tokens_of(runs: Sequence[Totals]) -> str:
+    """
+    Say how many tokens some runs used.
+    """
     read = _sum([run.total_input_tokens for run in runs])
     written = _sum([run.total_output_tokens for run in runs])
     if read is None and written is None:
@@ -86,7 +98,10 @@ def _tokens(runs: Sequence[RunSummary]) -> str:
     return f"{count(read)} in{from_cache}, {count(written)} out{reasoning}"
 
 
-def _cost(runs: Sequence[RunSummary]) -> str:
+def cost_of(runs: Sequence[Totals]) -> str:
+    """
+    Say what some runs cost, and how many of their calls have no price.
+    """
     costs = [run.total_cost_usd for run in runs if run.total_cost_usd is not None]
     unpriced = sum(run.unpriced_calls for run in runs)
     shown = cost(sum(costs) if costs else None, unpriced)

@@ -109,8 +109,7 @@ class Lines:
         """
         Make the line of a message that became part of the run.
         """
-        said = one_line(step.content[:_TEXT_SHOWN]) or _asked_for(step.meta.get("parts") or ())
-        node = self._node(f"{step.role}{_marks(step)}: {said}", "step", step.created_at)
+        node = self._node(step_label(step), "step", step.created_at)
         node.row |= {"name": step.role}
         return node
 
@@ -156,6 +155,20 @@ def error_line(failed: Node) -> Node:
 
 def _milliseconds(later: datetime, earlier: datetime) -> float:
     return (later - earlier) / timedelta(milliseconds=1)
+
+
+def step_label(step: TraceEntry) -> str:
+    """
+    Say on one line who said what in a step, and what the model no longer sees of it.
+    """
+    return f"{step.role}{_marks(step)}: {said(step.content, step.meta.get('parts') or ())}"
+
+
+def said(content: str, parts: Sequence[Any]) -> str:
+    """
+    Give on one line the text of a step, or which tools it asks for.
+    """
+    return one_line(content[:_TEXT_SHOWN]) or _asked_for(parts)
 
 
 def _marks(step: TraceEntry | None) -> str:

@@ -5,7 +5,7 @@ Entries of the run log as the store answers with them.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, and_, func, select
+from sqlalchemy import Column, Connection, RowMapping, Select, and_, func, select
 
 from otel_bridge_storage.arguments import given_text
 from otel_bridge_storage.event_data import Subjects, told
@@ -15,6 +15,8 @@ from otel_bridge_storage.rows import StoredEvent
 from otel_bridge_storage.schema import llm_calls, run_log, spans, tool_calls
 from otel_bridge_storage.span_rows import records_texts
 from otel_bridge_storage.values import load, map_references, resolve_map
+
+Entry = tuple[RowMapping, StoredEvent]
 
 _SUBJECT_IDS = ("step_id", "pause_id", "tool_call_id", "call_id")
 _STEPS = ("step.user", "step.assistant")
@@ -35,7 +37,24 @@ def get_events(
     """
     List the entries of one run in the order in which they joined it.
     """
-    query = _entries(run_log.c.bound_seq, limit).where(
+    found = get_entries(connection, run_id, after=after, before=before, limit=limit, kinds=kinds)
+    return [event for _, event in found]
+
+
+def get_entries(
+    connection: Connection,
+    run_id: str,
+    *,
+    after: int | None,
+    before: int | None,
+    limit: int | None,
+    kinds: str | Iterable[str] | None,
+) -> list[Entry]:
+    """
+    List the same, each beside its row: its `span`, its `fact_key` and its `data`, which is
+    None where the span tells what it says.
+    """
+    query = entries_by(run_log.c.bound_seq, limit).where(
         run_log.c.run_id == given_text(run_id, "run_id"), ~_is_copy
     )
     if after is not None:
@@ -47,7 +66,7 @@ def get_events(
         query = query.where(
             run_log.c.kind.in_([given_text(kind, "event_types") for kind in wanted])
         )
-    return _events(connection, query)
+    return entries_of(connection, query)
 
 
 def get_log(connection: Connection, *, after: int | None, limit: int | None) -> list[StoredEvent]:
@@ -55,13 +74,16 @@ def get_log(connection: Connection, *, after: int | None, limit: int | None) -> 
     List the entries of all runs in the order of commit, those of copies among them: an
     entry keeps its place, and may turn out later to be no copy.
     """
-    query = _entries(run_log.c.seq, limit)
+    query = entries_by(run_log.c.seq, limit)
     if after is not None:
         query = query.where(run_log.c.seq > bounded(after))
-    return _events(connection, query)
+    return [event for _, event in entries_of(connection, query)]
 
 
-def _entries(number: Column[int], limit: int | None) -> Select[Any]:
+def entries_by(number: Column[int], limit: int | None) -> Select[Any]:
+    """
+    Ask for entries in the order of one of their two numbers, which becomes their index.
+    """
     query = (
         select(
             number.label("number"),
@@ -85,14 +107,22 @@ def _entries(number: Column[int], limit: int | None) -> Select[Any]:
     return page(query, limit)
 
 
-def _events(connection: Connection, query: Select[Any]) -> list[StoredEvent]:
+def entries_of(connection: Connection, query: Select[Any]) -> list[Entry]:
+    """
+    Read what `entries_by` asks for, with what each entry tells.
+    """
     entries = connection.execute(query).mappings().all()
     loaded = [load(entry["data"]) for entry in entries]
     subjects = Subjects.fetch(connection, [e for e in entries if e["data"] is None])
     wanted = {ref for own in loaded if own for ref in map_references(own)} | {*subjects.texts()}
     texts = records_texts(connection, wanted - {None})
     return [
-        _event(entry, told(entry, subjects, texts) if own is None else resolve_map(own, texts))
+        (
+            entry,
+            _event(
+                entry, told(entry, subjects, texts) if own is None else resolve_map(own, texts)
+            ),
+        )
         for entry, own in zip(entries, loaded, strict=True)
     ]
 

@@ -6,9 +6,9 @@ the end is reached is read before the last page, so that nothing falls between t
 No transaction is open while it waits or while its caller is busy.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -17,7 +17,6 @@ from otel_bridge_storage.commit_watch import CommitWatch
 from otel_bridge_storage.errors import DatabaseError
 from otel_bridge_storage.followed import State
 from otel_bridge_storage.read_engine import ReadEngine
-from otel_bridge_storage.rows import StoredEvent
 from otel_bridge_storage.sqlite_files import identity_of
 from otel_bridge_storage.versions import check_version
 
@@ -25,7 +24,23 @@ POLL_S = 0.1
 PAGE = 500
 
 
-class Source(Protocol):
+class Numbered(Protocol):
+    """
+    What has a place in a log.
+    """
+
+    @property
+    def sequence_index(self) -> int:
+        """
+        Its index.
+        """
+
+
+T = TypeVar("T", bound=Numbered)
+T_co = TypeVar("T_co", bound=Numbered, covariant=True)
+
+
+class Source(Protocol[T_co]):
     """
     What can be followed.
     """
@@ -35,15 +50,15 @@ class Source(Protocol):
         Say how things stand.
         """
 
-    def page(self, connection: Connection, after: int | None, limit: int) -> list[StoredEvent]:
+    def page(self, connection: Connection, after: int | None, limit: int) -> Sequence[T_co]:
         """
         List what comes after an index, in the order of the index.
         """
 
 
 async def follow(
-    engine: ReadEngine, source: Source, *, after: int | None, poll_s: float = POLL_S
-) -> AsyncGenerator[StoredEvent, None]:
+    engine: ReadEngine, source: Source[T], *, after: int | None, poll_s: float = POLL_S
+) -> AsyncGenerator[T, None]:
     """
     Give entries in the order of their index as they come, up to the end if there is one.
 

@@ -71,7 +71,7 @@ def get_run(connection: Connection, run_id: str) -> RunDetail | None:
     """
     Read one run; None where there is none of that id.
     """
-    row = _row_of(connection, given_text(run_id, "run_id"))
+    row = row_of(connection, given_text(run_id, "run_id"))
     if row is None:
         return None
     asked = row["input_message"] or _step_message(connection, row["run_id"], "user")
@@ -97,7 +97,7 @@ def is_interrupted(connection: Connection, run_id: str) -> bool:
     """
     Say whether a run was left open by a writer that is gone.
     """
-    row = _row_of(connection, run_id)
+    row = row_of(connection, run_id)
     return row is not None and _is_interrupted(row, RollCall())
 
 
@@ -114,7 +114,10 @@ def resolve_run_id(connection: Connection, prefix: str, limit: int | None) -> li
     return list(connection.execute(page(query, limit)).scalars())
 
 
-def _row_of(connection: Connection, run_id: str) -> RowMapping | None:
+def row_of(connection: Connection, run_id: str) -> RowMapping | None:
+    """
+    Read the row of one run, with how its writer stands.
+    """
     return connection.execute(_RUN, {"run_id": run_id}).mappings().one_or_none()
 
 

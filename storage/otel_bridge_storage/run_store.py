@@ -13,6 +13,7 @@ from otel_bridge_storage.explaining import SpanExplained, explain
 from otel_bridge_storage.followed import LogSource, RunSource, last_sequence
 from otel_bridge_storage.following import follow
 from otel_bridge_storage.log_content import LOGS_BY_TRACE, log_records
+from otel_bridge_storage.log_finder import LogFinder
 from otel_bridge_storage.pauses import MAPPED, PAUSED, RESUMED, join_mappings, pair_pauses
 from otel_bridge_storage.records import LogRecord, SpanRecord
 from otel_bridge_storage.rows import (
@@ -26,7 +27,7 @@ from otel_bridge_storage.run_finder import RunFinder
 from otel_bridge_storage.span_rows import FULL_BY_TRACE, records_of, records_texts
 
 
-class RunStore(RunFinder):
+class RunStore(RunFinder, LogFinder):
     """
     Reads the runs of one database; never creates a database or changes one.
 

@@ -30,16 +30,28 @@ def get_traces(
     rows = connection.execute(page(query, limit, offset)).mappings().all()
     wanted = {row[name] for row in rows for name in ("message", "condensed_message")} - {None}
     texts = records_texts(connection, wanted)
-    return [_entry(row, texts, at) for at, row in enumerate(rows, max(offset, 0))]
+    return [
+        entry(row, texts.get(row["message"]), texts.get(row["condensed_message"]), at)
+        for at, row in enumerate(rows, max(offset, 0))
+    ]
 
 
-def _entry(row: Mapping[Any, Any], texts: Mapping[int, str], at: int) -> TraceEntry:
-    content, parts = _said(row, texts.get(row["message"]))
+def entry(row: Mapping[Any, Any], body: str | None, condensed: str | None, at: int) -> TraceEntry:
+    """
+    Give a step as an answer.
+
+    Args:
+        row: The columns of the step's row.
+        body: What was said, as it is stored.
+        condensed: What the model sees instead, if that is something else.
+        at: Its place among the steps of its run, from 0.
+    """
+    content, parts = said(row["role"], row["tool_call_id"], body)
     meta: dict[str, Any] = {"step_id": row["step_id"], "parts": parts}
     meta |= {name: row[name] for name in ("tool_call_id", "tool_name") if row[name] is not None}
     meta |= {name: True for name in ("is_error", "hidden", "rolled_back") if row[name]}
-    if row["condensed_message"] is not None:
-        meta["condensed_content"] = text_of(message_of(texts[row["condensed_message"]]))
+    if condensed is not None:
+        meta["condensed_content"] = text_of(message_of(condensed))
     return TraceEntry(
         role=row["role"],
         content=content,
@@ -49,15 +61,14 @@ def _entry(row: Mapping[Any, Any], texts: Mapping[int, str], at: int) -> TraceEn
     )
 
 
-def _said(row: Mapping[Any, Any], body: str | None) -> tuple[str, list[Any]]:
+def said(role: str, tool_call_id: str | None, body: str | None) -> tuple[str, list[Any]]:
+    """
+    Give the text of a step and the parts of its message.
+    """
     if body is None:
         return "", []
-    if row["role"] != "tool":
+    if role != "tool":
         message = message_of(body)
         return text_of(message), message["parts"]
-    answer = {
-        "type": "tool_call_response",
-        "id": row["tool_call_id"],
-        "response": json_or_text(body),
-    }
+    answer = {"type": "tool_call_response", "id": tool_call_id, "response": json_or_text(body)}
     return body, [answer]

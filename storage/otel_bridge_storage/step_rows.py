@@ -146,7 +146,7 @@ def _unpaired(
     """
     named = {step.call_id for step in committed if step.call_id}
     said = Counter(
-        (step.role, _gist(step.body))
+        (step.role, gist(step.body))
         for step in committed
         if step.call_id is None and isinstance(step.body, str)
     )
@@ -155,16 +155,18 @@ def _unpaired(
         if step.role == ASSISTANT and step.call_id in named:
             continue
         if said and step.role != TOOL and isinstance(step.body, int):
-            gist = (step.role, _gist(texts[step.body]))
-            if said[gist] > 0:
-                said[gist] -= 1
+            same = (step.role, gist(texts[step.body]))
+            if said[same] > 0:
+                said[same] -= 1
                 continue
         yield step
 
 
-def _gist(body: str) -> str:
+def gist(body: str) -> str:
     """
     Reduce a message to what it says, whichever dialect wrote it.
+
+    A committed step without the id of a call takes the place of one that says the same.
     """
     try:
         parts = json.loads(body)["parts"]

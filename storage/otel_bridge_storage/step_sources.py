@@ -5,14 +5,13 @@ Where steps come from: inputs of runs, calls to models and tools, and facts.
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import and_, func, select
 
 from otel_bridge_storage.schema import STEP_TURNS, llm_calls, run_log, runs, spans, tool_calls
 from otel_bridge_storage.statements import KEYS, Lookup
 from otel_bridge_storage.step_rows import ASSISTANT, TOOL, USER, Step, Turn
-from otel_bridge_storage.unit import Unit
 from otel_bridge_storage.values import load, map_references, resolve_map
 
 _INPUTS = Lookup(
@@ -97,6 +96,7 @@ _TOOLS_BY_SPAN = Lookup(_TOOL_COLUMNS, tool_calls.c.span)
 _TURNS = Lookup(
     select(
         run_log.c.run_id,
+        run_log.c.bound_seq,
         run_log.c.time_ns,
         run_log.c.kind,
         run_log.c.span,
@@ -107,40 +107,56 @@ _TURNS = Lookup(
 )
 
 
-def derived_steps(unit: Unit, run_ids: Sequence[str]) -> Mapping[str, list[Step]]:
+class Rows(Protocol):
+    """
+    What steps are read from: a write transaction, or a read.
+    """
+
+    def select(self, lookup: Lookup, keys: Sequence[Any]) -> list[Any]:
+        """
+        Read rows by a list of keys.
+        """
+
+    def stored_texts(self, ids: set[int]) -> Mapping[int, str]:
+        """
+        Fetch stored texts by row id.
+        """
+
+
+def derived_steps(source: Rows, run_ids: Sequence[str]) -> Mapping[str, list[Step]]:
     """
     List the steps that inputs, LLM calls, tools and answers make, without their texts.
     """
     found: defaultdict[str, list[Step]] = defaultdict(list)
-    for row in unit.select(_INPUTS, run_ids):
+    for row in source.select(_INPUTS, run_ids):
         found[row.run_id].append(
             Step(f"{row.span_id}:input", USER, row.started_ns, row.id, row.input_message)
         )
-    _add_first_inputs(unit, [run_id for run_id in run_ids if run_id not in found], found)
-    _add_calls(found, unit.select(_CALLS, run_ids), unit.select(_TOOLS, run_ids))
-    for row in unit.select(_ANSWERS, run_ids):
+    _add_first_inputs(source, [run_id for run_id in run_ids if run_id not in found], found)
+    _add_calls(found, source.select(_CALLS, run_ids), source.select(_TOOLS, run_ids))
+    for row in source.select(_ANSWERS, run_ids):
         # Where no call tells what the model said, the run's answer is known at least.
         step = Step(f"{row.span_id}:answer", ASSISTANT, row.ended_ns, row.id, row.answer_message)
         found[row.run_id].append(step)
     return found
 
 
-def steps_of_calls(unit: Unit, calls: Sequence[int]) -> Mapping[str, list[Step]]:
+def steps_of_calls(source: Rows, calls: Sequence[int]) -> Mapping[str, list[Step]]:
     """
     List the steps that some LLM and tool calls make, by run.
     """
     found: defaultdict[str, list[Step]] = defaultdict(list)
-    _add_calls(found, unit.select(_CALLS_BY_SPAN, calls), unit.select(_TOOLS_BY_SPAN, calls))
+    _add_calls(found, source.select(_CALLS_BY_SPAN, calls), source.select(_TOOLS_BY_SPAN, calls))
     return found
 
 
-def first_calls(unit: Unit, run_ids: Sequence[str]) -> set[int]:
+def first_calls(source: Rows, run_ids: Sequence[str]) -> set[int]:
     """
     List the calls that the user's step is taken from, for runs without an input.
     """
-    told = {row.run_id for row in unit.select(_INPUTS, run_ids)}
+    told = {row.run_id for row in source.select(_INPUTS, run_ids)}
     asking = [run_id for run_id in run_ids if run_id not in told]
-    return {row.span for row in unit.select(_FIRST_CALLS, asking)}
+    return {row.span for row in source.select(_FIRST_CALLS, asking)}
 
 
 def _add_calls(
@@ -160,27 +176,34 @@ def _add_calls(
 
 
 def _add_first_inputs(
-    unit: Unit, run_ids: Sequence[str], found: defaultdict[str, list[Step]]
+    source: Rows, run_ids: Sequence[str], found: defaultdict[str, list[Step]]
 ) -> None:
     """
     Take what the user said from the first call of a run that has no input of its own.
     """
-    first = {row.run_id: row for row in unit.select(_FIRST_CALLS, run_ids)}
+    first = {row.run_id: row for row in source.select(_FIRST_CALLS, run_ids)}
     lists = {run_id: json.loads(row.input_messages) for run_id, row in first.items()}
-    texts = unit.stored_texts({message for ids in lists.values() for message in ids})
+    texts = source.stored_texts({message for ids in lists.values() for message in ids})
     for run_id, row in first.items():
-        asked = [message for message in lists[run_id] if _role(texts[message]) == USER]
+        asked = [message for message in lists[run_id] if role_of(texts[message]) == USER]
         if asked:
             step_id = f"{row.span_id}:input"
             found[run_id].append(Step(step_id, USER, row.start_ns, row.span, asked[-1]))
 
 
-def step_turns(unit: Unit, run_ids: Sequence[str]) -> Mapping[str, list[Turn]]:
+def step_turns(
+    source: Rows, run_ids: Sequence[str], *, as_of: int | None = None
+) -> Mapping[str, list[Turn]]:
     """
     List the facts that make or change steps, by run.
+
+    Args:
+        as_of: Only those that had joined the run at this index; None is all.
     """
-    rows = [(row, load(row.data) or {}) for row in unit.select(_TURNS, run_ids)]
-    texts = unit.stored_texts({ref for _, data in rows for ref in map_references(data)})
+    found_rows = source.select(_TURNS, run_ids)
+    known = [row for row in found_rows if as_of is None or row.bound_seq <= as_of]
+    rows = [(row, load(row.data) or {}) for row in known]
+    texts = source.stored_texts({ref for _, data in rows for ref in map_references(data)})
     found: defaultdict[str, list[Turn]] = defaultdict(list)
     for row, data in rows:
         told = resolve_map(data, texts)
@@ -188,7 +211,10 @@ def step_turns(unit: Unit, run_ids: Sequence[str]) -> Mapping[str, list[Turn]]:
     return found
 
 
-def _role(body: str) -> str | None:
+def role_of(body: str) -> str | None:
+    """
+    Say whose message a stored text is; None where it is no message.
+    """
     try:
         role = json.loads(body)["role"]
     except (ValueError, TypeError, KeyError):
