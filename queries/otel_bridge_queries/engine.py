@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,24 +17,29 @@ from otel_bridge_queries.result import Result
 MEMORY_LIMIT = "2GB"
 MOST_THREADS = 4
 _AWARE = "TIMESTAMP WITH TIME ZONE"
-_SETUP = ("macros.sql", "views.sql", "asked.sql")
+_SETUP = ("macros.sql", "states.sql", "views.sql", "asked.sql")
 
 
-def open_engine() -> duckdb.DuckDBPyConnection:
+def open_engine(writable: Path | None = None) -> duckdb.DuckDBPyConnection:
     """
     Open an empty DuckDB with the tables, macros and views of the reports, and lock it.
+
+    Args:
+        writable: The only folder whose files it may read and write; none if None.
     """
     connection = duckdb.connect(
         ":memory:",
         config={
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
-            "enable_external_access": False,
             "memory_limit": MEMORY_LIMIT,
             "python_enable_replacements": False,
             "threads": min(MOST_THREADS, os.cpu_count() or 1),
         },
     )
+    if writable is not None:
+        connection.execute("SET allowed_directories = $folders", {"folders": [str(writable)]})
+    connection.execute("SET enable_external_access = false")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("CREATE SCHEMA loaded")
     connection.execute("CREATE TABLE loaded.dead_writers (writer_id VARCHAR)")
@@ -56,15 +62,21 @@ def fetch(
     connection: duckdb.DuckDBPyConnection,
     statement: str,
     parameters: Mapping[str, Any] | Sequence[Any] | None = None,
+    *,
+    limit: int | None = None,
 ) -> Result:
     """
     Run a query and fetch its rows, with moments as aware datetimes in UTC.
+
+    Args:
+        limit: The most rows that are fetched; all if None.
     """
     answer = connection.sql(statement, params=parameters)
     types = [str(kind) for kind in answer.types]
     aware = [index for index, kind in enumerate(types) if kind == _AWARE]
     # DuckDB needs a time zone library to hand such values to Python, and none to cast them.
-    rows = answer.project(", ".join(map(_selected, range(len(types)), types))).fetchall()
+    chosen = answer.project(", ".join(map(_selected, range(len(types)), types)))
+    rows = (chosen if limit is None else chosen.limit(limit)).fetchall()
     if aware:
         rows = [_in_utc(row, aware) for row in rows]
     return Result(tuple(answer.columns), tuple(types), rows)
