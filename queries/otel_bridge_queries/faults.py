@@ -36,11 +36,12 @@ def placed(message: str, text: str, offset: int | None) -> str:
     Say where in a statement something is wrong.
 
     Args:
-        offset: Bytes of UTF-8 before it; None where that is not known.
+        offset: Bytes of UTF-8 before it; None, or more than there are, where not known.
     """
-    if offset is None:
+    whole = text.encode("utf-8", "surrogatepass")
+    if offset is None or offset > len(whole):
         return message
-    begun = text.encode("utf-8", "surrogatepass")[:offset].decode("utf-8", "replace")
+    begun = whole[:offset].decode("utf-8", "replace")
     line, start = begun.count("\n") + 1, begun.rpartition("\n")[2]
     return f"{message} (line {line}, column {len(start) + 1})"
 

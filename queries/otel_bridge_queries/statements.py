@@ -190,7 +190,7 @@ class _Judge:
         elif kind == "SHOW_REF" and "query" not in part:
             self._show(part)
         elif kind == "TABLE_FUNCTION":
-            part = {**part, "function": self._called(part["function"])}
+            part = {**part, "function": self._called(part)}
         elif "function_name" in part:
             self._function(part)
         for entry in (part.get("cte_map") or {}).get("map", ()):
@@ -214,13 +214,14 @@ class _Judge:
         if part.get("table_name") != '"tables"':
             raise self._refused("DESCRIBE a view or a query, or SHOW TABLES", part)
 
-    def _called(self, function: Mapping[str, Any]) -> list[Any]:
+    def _called(self, part: Mapping[str, Any]) -> list[Any]:
         """
         Judge a table function and give the rest of it: what it is called with.
         """
+        function = part["function"]
         name = _name_of(function)
         if name not in TABLE_FUNCTIONS:
-            raise self._refused(f"{name}() cannot be read from here ({_offered()})", function)
+            raise self._refused(f"{name}() cannot be read from here ({_offered()})", part)
         return [value for key, value in function.items() if key != "function_name"]
 
     def _function(self, part: Mapping[str, Any]) -> None:
