@@ -32,8 +32,13 @@ def held(queries: Queries) -> dict[str, Rows]:
     """
     Give all rows of all relations as reports see them.
     """
-    with queries._alone(), queries._loader.current(RELATIONS):
-        return {relation.name: _held(queries, relation) for relation in KEPT}
+
+    def ask() -> dict[str, Rows]:
+        with queries._loader.current(RELATIONS):
+            return {relation.name: _held(queries, relation) for relation in KEPT}
+
+    with queries._alone():
+        return queries._patiently(ask)
 
 
 def truth(path: Path) -> dict[str, Rows]:

@@ -195,7 +195,7 @@ def test_the_text_of_a_message_is_its_text_parts() -> None:
     ]
     told = [{"type": "tool_call_response", "id": "1", "response": {"ok": True}}]
     assert message_text(json.dumps({"role": "user", "parts": said})) == "ab"
-    assert message_text(json.dumps({"role": "tool", "parts": told})) == '{"ok": true}'
+    assert message_text(json.dumps({"role": "tool", "parts": told})) == '{"ok":true}'
 
 
 @pytest.mark.parametrize("status", ["zz", ["error", "zz"], 7])

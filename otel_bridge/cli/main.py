@@ -11,7 +11,7 @@ from typing import Annotated, ParamSpec
 
 import typer
 
-from otel_bridge.cli import explaining, maintenance, options, single_runs
+from otel_bridge.cli import explaining, maintenance, options, querying, single_runs
 from otel_bridge.cli.failures import guard
 from otel_bridge.cli.formats import Format, Status
 
@@ -278,22 +278,6 @@ def _tools(
     return tools(db=db, form=form, filters=filters | {"tool_name": tool}, limit=limit)
 
 
-@_command("sql")
-def _sql(
-    query: Annotated[str, typer.Argument(help="A query in DuckDB's SQL; - reads standard input.")],
-    db: options.Db = DEFAULT_DB,
-    form: options.Form = Format.TABLE,
-) -> int:
-    """
-    Ask anything in SQL, read only.
-
-    The tables are runs, llm_calls, tool_calls, steps, sessions, spans, events, messages.
-    """
-    from otel_bridge.cli.commands.sql import sql
-
-    return sql(db=db, form=form, query=query)
-
-
 def _filters(
     since: str | None,
     until: str | None,
@@ -320,3 +304,4 @@ def _filters(
 
 maintenance.add_commands(_command)
 explaining.add_commands(_command)
+querying.add_commands(_command)

@@ -96,7 +96,7 @@ VIEWS = {
     "steps": ("steps", "messages"),
     "llm_calls": ("llm_calls", "open_runs"),
     "tool_calls": ("tool_calls", "open_runs", "messages"),
-    "sessions": ("sessions",),
+    "sessions": ("sessions", "runs"),
     "spans": ("spans",),
     "events": ("events",),
     "messages": ("messages",),

@@ -5,12 +5,13 @@ For databases that have no folder beside them, in memory or on a server.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import duckdb
 from otel_bridge_storage.addresses import Address
 
 from otel_bridge_queries.filling import fill, note_dead_writers
+from otel_bridge_queries.held_source import HeldSource
 from otel_bridge_queries.relations import RELATIONS, Relation
 from otel_bridge_queries.sources import Snapshot, open_source
 
@@ -22,7 +23,7 @@ class CopyingLoader:
 
     def __init__(self, address: Address, engine: duckdb.DuckDBPyConnection) -> None:
         self._address = address
-        self._source = open_source(address)
+        self._source = HeldSource(open_source(address))
         self._engine = engine
         self._stamp: Hashable | None = None
         self._copied: set[str] = set()
@@ -35,6 +36,12 @@ class CopyingLoader:
         with self._source.snapshot() as snapshot:
             self._refresh(snapshot, sorted(relations))
             yield snapshot
+
+    def hold(self) -> AbstractContextManager[None]:
+        """
+        Let all that is made current inside be as of one moment.
+        """
+        return self._source.hold()
 
     def doubt(self) -> bool:
         """

@@ -18,15 +18,15 @@ from otel_bridge_queries.result import Result
 MEMORY_LIMIT = "2GB"
 MOST_THREADS = 4
 _AWARE = "TIMESTAMP WITH TIME ZONE"
-_SETUP = ("macros.sql", "views.sql", "asked.sql")
+_SETUP = ("macros.sql", "states.sql", "views.sql", "asked.sql")
 
 
-def open_engine(folder: Path | None = None) -> duckdb.DuckDBPyConnection:
+def open_engine(*folders: Path) -> duckdb.DuckDBPyConnection:
     """
     Open an empty DuckDB with the tables, macros and views of the reports, and lock it.
 
     Args:
-        folder: The only one whose files it may read.
+        folders: The only ones whose files it may read and write.
     """
     connection = duckdb.connect(
         ":memory:",
@@ -38,6 +38,10 @@ def open_engine(folder: Path | None = None) -> duckdb.DuckDBPyConnection:
             "threads": min(MOST_THREADS, os.cpu_count() or 1),
         },
     )
+    connection.execute(
+        "SET allowed_directories = $folders", {"folders": [str(folder) for folder in folders]}
+    )
+    connection.execute("SET enable_external_access = false")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("CREATE SCHEMA loaded")
     connection.execute("CREATE TABLE loaded.dead_writers (writer_id VARCHAR)")
@@ -45,9 +49,6 @@ def open_engine(folder: Path | None = None) -> duckdb.DuckDBPyConnection:
         connection.execute(relation.create)
     for name in _SETUP:
         connection.execute(read_sql(f"setup/{name}"))
-    if folder is not None:
-        connection.execute(f"SET allowed_directories = [{quoted(str(folder))}]")
-    connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
 
@@ -70,15 +71,21 @@ def fetch(
     connection: duckdb.DuckDBPyConnection,
     statement: str,
     parameters: Mapping[str, Any] | Sequence[Any] | None = None,
+    *,
+    limit: int | None = None,
 ) -> Result:
     """
     Run a query and fetch its rows, with moments as aware datetimes in UTC.
+
+    Args:
+        limit: The most rows that are fetched; all if None.
     """
     answer = connection.sql(statement, params=parameters)
     types = [str(kind) for kind in answer.types]
     aware = [index for index, kind in enumerate(types) if kind == _AWARE]
     # DuckDB needs a time zone library to hand such values to Python, and none to cast them.
-    rows = answer.project(", ".join(map(_selected, range(len(types)), types))).fetchall()
+    chosen = answer.project(", ".join(map(_selected, range(len(types)), types)))
+    rows = (chosen if limit is None else chosen.limit(limit)).fetchall()
     if aware:
         rows = [_in_utc(row, aware) for row in rows]
     return Result(tuple(answer.columns), tuple(types), rows)

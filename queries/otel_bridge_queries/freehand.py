@@ -2,68 +2,86 @@
 A reader's own SQL: one statement, which can read the views and do nothing else.
 """
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
 from otel_bridge_storage.errors import QueryError
 
-from otel_bridge_queries.catalog import VIEWS
 from otel_bridge_queries.engine import fetch
+from otel_bridge_queries.faults import said
 from otel_bridge_queries.result import Result
+from otel_bridge_queries.statements import Reading
 
-# These run SQL that is made at run time, so the views they read are not in the text.
-_INDIRECT = ("query", "json_execute_serialized_sql")
-
-
-def check(engine: duckdb.DuckDBPyConnection, text: str) -> None:
-    """
-    Refuse what is not exactly one statement that reads.
-
-    Raises:
-        QueryError: It is not.
-    """
-    try:
-        statements = engine.extract_statements(text)
-    except duckdb.Error as error:
-        raise QueryError(_first_lines(error)) from error
-    if len(statements) != 1:
-        raise QueryError(f"give one SELECT statement, not {len(statements)}")
-    kind = statements[0].type
-    if kind != duckdb.StatementType.SELECT:
-        raise QueryError(f"only SELECT is allowed here, not {kind.name}: nothing can be changed")
-
-
-def relations_read(text: str) -> set[str]:
-    """
-    Give the relations that a statement may read.
-    """
-    lowered = text.lower()
-    if any(name in lowered for name in _INDIRECT):
-        return {name for names in VIEWS.values() for name in names}
-    return {name for view, names in VIEWS.items() if view in lowered for name in names}
+Parameters = Sequence[Any] | Mapping[str, Any]
 
 
 def answer(
     engine: duckdb.DuckDBPyConnection,
-    text: str,
-    parameters: Sequence[Any] | Mapping[str, Any] | None,
+    reading: Reading,
+    parameters: Parameters | None,
+    *,
+    timeout: float | None,
+    limit: int | None,
 ) -> Result:
     """
-    Run a statement in a transaction that refuses every change.
+    Run a statement, in a transaction that refuses every change.
+
+    Args:
+        timeout: Seconds that it may take.
+        limit: The most rows that it gives.
 
     Raises:
-        QueryError: The statement is wrong or tries to change something.
+        QueryError: The statement is wrong, or took too long.
     """
-    # A SELECT may hold an INSERT in its WITH clause.
+    try:
+        with _only_reading(engine), _interrupted_after(engine, timeout):
+            return fetch(engine, reading.text, parameters, limit=limit)
+    except duckdb.InterruptException as error:
+        raise QueryError(
+            f"the query was stopped after {timeout:g} seconds: narrow it, or allow it more"
+        ) from error
+    except (duckdb.Error, RuntimeError) as error:
+        raise QueryError(_wrong(engine, reading, parameters) or said(error, "")) from error
+
+
+def _wrong(
+    engine: duckdb.DuckDBPyConnection, reading: Reading, parameters: Parameters | None
+) -> str | None:
+    """
+    Say what is wrong with a statement and where; None where that shows only in the rows.
+    """
+    explained = f"EXPLAIN {reading.query}"
+    try:
+        with _only_reading(engine):
+            engine.execute(explained, parameters)
+    except duckdb.Error as error:
+        return said(error, explained, before=len(explained) - len(reading.query))
+    return None
+
+
+@contextmanager
+def _only_reading(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
     engine.execute("BEGIN TRANSACTION READ ONLY")
     try:
-        return fetch(engine, text, parameters)
-    except duckdb.Error as error:
-        raise QueryError(_first_lines(error)) from error
+        yield
     finally:
         engine.execute("ROLLBACK")
 
 
-def _first_lines(error: duckdb.Error) -> str:
-    return str(error).strip()
+@contextmanager
+def _interrupted_after(engine: duckdb.DuckDBPyConnection, timeout: float | None) -> Iterator[None]:
+    if timeout is None:
+        yield
+        return
+    timer = threading.Timer(timeout, engine.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        # It may be interrupting just now, and the next statement is not to be stopped.
+        timer.join()

@@ -28,6 +28,11 @@ class Loader(Protocol):
         Make the named relations hold what the database holds now, all at one moment.
         """
 
+    def hold(self) -> AbstractContextManager[None]:
+        """
+        Let all that is made current inside be as of one moment.
+        """
+
     def doubt(self) -> bool:
         """
         Take nothing for granted any more, since something could not be read.

@@ -2,6 +2,7 @@
 Opening a database for reports: the engine, and what brings the rows to it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -16,7 +17,11 @@ from otel_bridge_queries.loader import Loader
 
 
 def open_loader(
-    database: str | Path, *, writes_cache: bool | None, progress: Progress | None
+    database: str | Path,
+    *,
+    writes_cache: bool | None = None,
+    progress: Progress | None = None,
+    folders: Sequence[Path] = (),
 ) -> tuple[duckdb.DuckDBPyConnection, Loader]:
     """
     Open an engine over a database, whichever kind it is.
@@ -25,10 +30,11 @@ def open_loader(
         writes_cache: Whether the columnar cache may be brought forward; None if this
             process does not record into the database.
         progress: Told of rows that go into the cache.
+        folders: What else the engine may read and write.
     """
     address = address_of(database)
     path = address.path
-    engine = open_engine(None if path is None else columnar_folder(path))
+    engine = open_engine(*folders, *(() if path is None else (columnar_folder(path),)))
     try:
         if path is None:
             return engine, CopyingLoader(address, engine)

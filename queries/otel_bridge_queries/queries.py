@@ -5,12 +5,14 @@ Reports over a recorded database.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from otel_bridge_queries import freehand
+from otel_bridge_queries.freehand import answer
 from otel_bridge_queries.reports.failing import FailingReports
 from otel_bridge_queries.reports.listing import ListingReports
 from otel_bridge_queries.reports.spending import SpendingReports
 from otel_bridge_queries.reports.timing import TimingReports
 from otel_bridge_queries.result import Result
+from otel_bridge_queries.selection import row_count
+from otel_bridge_queries.statements import reading_of
 
 
 class Queries(SpendingReports, TimingReports, FailingReports, ListingReports):
@@ -45,21 +47,36 @@ class Queries(SpendingReports, TimingReports, FailingReports, ListingReports):
         NotInstalledError: The database's driver is not installed.
     """
 
-    def sql(self, text: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> Result:
+    def sql(
+        self,
+        text: str,
+        params: Sequence[Any] | Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        limit: int | None = None,
+    ) -> Result:
         """
         Answer a SELECT of one's own, in DuckDB's SQL, over views of the database.
 
         The views: runs, steps, llm_calls, tool_calls, sessions, spans, events (the run
-        log) and messages; `DESCRIBE runs` lists the columns of one. Nothing can be
-        changed, and no file or network reached.
+        log) and messages; docs/sql.md says what their columns mean, and `DESCRIBE runs`
+        lists those of one. Nothing can be changed, and no file, network or setting reached.
 
         Args:
             params: Values for `?` (a sequence) or `$name` (a mapping).
+            timeout: Seconds that the query may take once what it reads is loaded.
+            limit: The most rows that it gives, from 1 on.
 
         Raises:
-            QueryError: It is not one statement that only reads, or it is wrong.
+            QueryError: It is not one statement that only reads the views, it is wrong, or
+                it took too long.
         """
+        most = row_count("limit", limit, least=1)
         with self._alone():
-            freehand.check(self._engine, text)
-            with self._loader.current(freehand.relations_read(text)):
-                return freehand.answer(self._engine, text, params)
+            reading = reading_of(self._engine, text)
+
+            def ask() -> Result:
+                with self._loader.current(reading.relations):
+                    return answer(self._engine, reading, params, timeout=timeout, limit=most)
+
+            return self._patiently(ask)

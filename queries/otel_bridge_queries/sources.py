@@ -4,7 +4,7 @@ Where the rows of the reports come from: one snapshot of a database at a time.
 
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from otel_bridge_storage.addresses import Address
 
@@ -40,12 +40,15 @@ class Snapshot(Protocol):
         """
 
 
-class Source(Protocol):
+S_co = TypeVar("S_co", bound=Snapshot, covariant=True)
+
+
+class Source(Protocol[S_co]):
     """
     A database that reports read.
     """
 
-    def snapshot(self) -> AbstractContextManager[Snapshot]:
+    def snapshot(self) -> AbstractContextManager[S_co]:
         """
         Hold the database still for a reader.
 
@@ -59,7 +62,7 @@ class Source(Protocol):
         """
 
 
-def open_source(address: Address) -> Source:
+def open_source(address: Address) -> Source[Snapshot]:
     """
     Open a database for reports, whichever kind its address says.
 

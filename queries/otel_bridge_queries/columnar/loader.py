@@ -19,12 +19,15 @@ from otel_bridge_queries.columnar.manifest import Manifest, Segment, are_there, 
 from otel_bridge_queries.columnar.upkeep import Progress, Upkeep
 from otel_bridge_queries.engine import quoted
 from otel_bridge_queries.filling import fill, note_dead_writers
+from otel_bridge_queries.held_source import HeldSource
 from otel_bridge_queries.prefetching import prefetched
 from otel_bridge_queries.relations import RELATIONS, Relation
 from otel_bridge_queries.sqlite_rows import changed_rows, chunks
 from otel_bridge_queries.sqlite_source import SqliteSnapshot, SqliteSource
 
 _CHUNK_ROWS = 5_000
+# What reports are about; what else is asked for at one moment is read from the database.
+_USUAL = ("llm_calls", "runs", "tool_calls")
 _log = logging.getLogger("otel_bridge")
 
 
@@ -56,7 +59,7 @@ class ColumnarLoader:
         self._address, self._path = address, path
         self._folder = columnar_folder(path)
         self._engine = engine
-        self._source = SqliteSource(address)
+        self._source: HeldSource[SqliteSnapshot] = HeldSource(SqliteSource(address))
         self._writes = writes
         self._progress = progress
         self._upkeep: Upkeep | None = None
@@ -77,10 +80,21 @@ class ColumnarLoader:
             if self._has(snapshot, wanted):
                 yield snapshot
                 return
-        self._bring_forward(wanted)
+        if not self._source.is_held:
+            self._bring_forward(wanted)
         with self._source.snapshot() as snapshot:
             self._refresh(snapshot, wanted)
             yield snapshot
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """
+        Let all that is made current inside be as of one moment.
+        """
+        if not self._source.is_held:
+            self._bring_forward([RELATIONS[name] for name in _USUAL])
+        with self._source.hold():
+            yield
 
     def doubt(self) -> bool:
         """

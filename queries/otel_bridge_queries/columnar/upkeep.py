@@ -200,8 +200,7 @@ class Upkeep:
         try:
             return self._build(turn, planned)
         except (OSError, duckdb.Error):
-            # The file to go on from, or the whole folder, may be lost.
-            self._make_folder()
+            # The file to go on from may be lost.
             if not self.drop_damaged():
                 raise
             return False
@@ -224,6 +223,7 @@ class Upkeep:
             if not are_there(self._folder, manifest.segments):
                 self._ledger.forget(relation)
                 return False
+            self._make_folder()
             segment = self._write(snapshot, relation, manifest, plan)
         old = plan.instead_of
         if not self._ledger.add(turn, segment, () if old is None else (old,)):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import duckdb
 from otel_bridge_storage.errors import DatabaseError, QueryError
@@ -22,6 +22,14 @@ from otel_bridge_queries.question import Question, tell
 from otel_bridge_queries.result import Result
 from otel_bridge_queries.selection import Names, filter_parameters, group_keys, row_count
 from otel_bridge_queries.showing import in_zone, with_metadata_keys, with_texts
+
+T = TypeVar("T")
+# What DuckDB raises where a file is gone or not as it was written.
+_FAULTS_OF_FILES = (
+    duckdb.IOException,
+    duckdb.InvalidInputException,
+    duckdb.SerializationException,
+)
 
 
 class Asking:
@@ -44,7 +52,7 @@ class Asking:
         progress: Progress | None = None,
     ) -> None:
         self._clock = clock
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
         self._closed = False
         self._engine, self._loader = open_loader(database, writes_cache=cache, progress=progress)
 
@@ -67,6 +75,14 @@ class Asking:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[Self]:
+        """
+        Let all reports asked inside be as of one moment; other threads wait meanwhile.
+        """
+        with self._alone(), self._loader.hold():
+            yield self
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -117,15 +133,23 @@ class Asking:
         needed = {*report.relations, *relations}
         with self._alone():
             try:
-                return self._answer(report, question, parameters, needed, texts)
-            except duckdb.Error as error:
-                # A file of the cache may be lost or damaged; the database is not.
-                if not self._loader.doubt():
-                    raise QueryError(f"the report {report.name} failed: {error}") from error
-            try:
-                return self._answer(report, question, parameters, needed, texts)
+                return self._patiently(
+                    lambda: self._answer(report, question, parameters, needed, texts)
+                )
             except duckdb.Error as error:
                 raise QueryError(f"the report {report.name} failed: {error}") from error
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """
+        Ask once more where a file of the cache was lost or damaged; the database is not.
+        """
+        try:
+            return ask()
+        except (duckdb.Error, QueryError) as error:
+            reason = error.__cause__ if isinstance(error, QueryError) else error
+            if not isinstance(reason, _FAULTS_OF_FILES) or not self._loader.doubt():
+                raise
+        return ask()
 
     def _answer(
         self,

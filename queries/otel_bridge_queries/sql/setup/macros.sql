@@ -18,6 +18,8 @@ CREATE MACRO moment(ns) AS make_timestamptz(ns // 1000);
 -- A clock that was set back makes no time negative.
 CREATE MACRO milliseconds(ns) AS (CASE WHEN ns < 0 THEN 0 ELSE ns END / 1e6);
 
+CREATE MACRO as_json(document) AS TRY_CAST(document AS JSON);
+
 -- What an interrupted run left open will not go on.
 CREATE MACRO call_status(status, is_interrupted) AS (
     CASE WHEN status = 'running' AND is_interrupted THEN 'interrupted' ELSE status END

@@ -1,37 +1,28 @@
 -- The views that a reader's own SQL is written against (see `Queries.sql`).
 --
--- `*_at` are TIMESTAMP WITH TIME ZONE, `*_ms` milliseconds, `cost_usd` USD; NULL is
--- unknown. Calls are listed once each, whatever number of spans showed them.
+-- `*_at` are moments, `*_ms` milliseconds, `cost_usd` USD; NULL is unknown. Calls are
+-- listed once each, whatever number of spans showed them. `comments.sql` and the comments
+-- of the schema say what the columns mean.
+--
+-- The script for the sqlite3 shell is made of this text (see `sqlite_shell.py`): it keeps
+-- to what both speak, and to macros that are put in with one plain argument.
 
--- Open runs and when their writers were last heard of; a sign of life that lies in the
--- future, since a clock was set back, counts as one of now.
-CREATE VIEW loaded.open_run_states AS
+CREATE VIEW loaded.session_totals AS
 SELECT
-    run_id,
-    CASE
-        WHEN last_seen_ns > epoch_ns(now()) THEN epoch_ns(now()) ELSE last_seen_ns
-    END AS last_seen_ns,
-    status = 'running' AND writer_id IN (SELECT writer_id FROM loaded.dead_writers)
-        AS is_interrupted
-FROM loaded.open_runs;
-
--- A run whose writer has died is interrupted, whatever its last word was, and ended with
--- its last sign of life.
-CREATE VIEW loaded.run_states AS
-SELECT
-    r.* REPLACE (
-        CASE WHEN o.is_interrupted THEN 'interrupted' ELSE r.status END AS status,
-        CASE
-            WHEN o.is_interrupted THEN greatest(r.updated_ns, o.last_seen_ns) ELSE r.ended_ns
-        END AS ended_ns
-    ),
-    CASE WHEN o.run_id IS NOT NULL THEN greatest(r.updated_ns, o.last_seen_ns) END
-        AS last_seen_ns
-FROM loaded.runs AS r LEFT JOIN loaded.open_run_states AS o ON o.run_id = r.run_id;
-
--- Grouped by its key, so that a join whose texts nobody asked for is left out.
-CREATE VIEW loaded.texts AS
-SELECT id, any_value(text) AS text FROM loaded.messages GROUP BY id;
+    session_id,
+    CAST(sum(llm_calls) AS BIGINT) AS llm_calls,
+    CAST(sum(failed_llm_calls) AS BIGINT) AS failed_llm_calls,
+    CAST(sum(tool_calls) AS BIGINT) AS tool_calls,
+    CAST(sum(failed_tool_calls) AS BIGINT) AS failed_tool_calls,
+    CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
+    CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
+    CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
+    CAST(sum(cache_write_tokens) AS BIGINT) AS cache_write_tokens,
+    CAST(sum(reasoning_tokens) AS BIGINT) AS reasoning_tokens,
+    CAST(sum(cost_picousd) AS BIGINT) AS cost_picousd,
+    CAST(sum(unpriced_calls) AS BIGINT) AS unpriced_calls
+FROM loaded.runs
+GROUP BY session_id;
 
 CREATE VIEW runs AS
 SELECT
@@ -49,7 +40,7 @@ SELECT
     r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens,
     r.reasoning_tokens,
     usd(r.cost_picousd) AS cost_usd, r.unpriced_calls,
-    r.tags, TRY_CAST(r.metadata AS JSON) AS metadata
+    r.tags, as_json(r.metadata) AS metadata
 FROM loaded.run_states AS r
 LEFT JOIN loaded.texts AS asked_for ON asked_for.id = r.input_message
 LEFT JOIN loaded.texts AS answer ON answer.id = r.answer_message;
@@ -66,7 +57,8 @@ LEFT JOIN loaded.texts AS condensed ON condensed.id = s.condensed_message;
 
 CREATE VIEW llm_calls AS
 SELECT
-    c.trace_id, c.span_id, c.run_id, c.agent_name, c.session_id, c.user_id, c.service,
+    c.trace_id, c.span_id, c.run_id, c.agent_name, c.session_id, c.user_id, c.tenant_id,
+    c.service,
     c.operation, c.provider, c.model, c.request_model, c.response_model, c.response_id,
     c.iteration, call_status(c.status, o.is_interrupted) AS status, c.error_type,
     c.error_message,
@@ -78,18 +70,20 @@ SELECT
     c.reasoning_tokens,
     c.service_tier, usd(c.cost_picousd) AS cost_usd, c.unpriced_reason,
     usd(c.emitted_cost_picousd) AS emitted_cost_usd,
-    c.finish_reasons, c.dialect
+    c.finish_reasons, c.tags, as_json(c.metadata) AS metadata, c.dialect
 FROM loaded.llm_calls AS c LEFT JOIN loaded.open_run_states AS o ON o.run_id = c.run_id;
 
 CREATE VIEW tool_calls AS
 SELECT
-    c.trace_id, c.span_id, c.run_id, c.agent_name, c.session_id, c.user_id, c.service,
+    c.trace_id, c.span_id, c.run_id, c.agent_name, c.session_id, c.user_id, c.tenant_id,
+    c.service,
     c.tool_name, c.tool_call_id, c.target, c.iteration,
     call_status(c.status, o.is_interrupted) AS status, c.error_type, c.error_message,
     moment(c.start_ns) AS started_at,
     moment(c.end_ns) AS ended_at,
     milliseconds(c.duration_ns) AS duration_ms,
-    arguments.text AS arguments, result.text AS result, c.dialect
+    arguments.text AS arguments, result.text AS result,
+    c.tags, as_json(c.metadata) AS metadata, c.dialect
 FROM loaded.tool_calls AS c
 LEFT JOIN loaded.open_run_states AS o ON o.run_id = c.run_id
 LEFT JOIN loaded.texts AS arguments ON arguments.id = c.arguments
@@ -97,27 +91,33 @@ LEFT JOIN loaded.texts AS result ON result.id = c.result;
 
 CREATE VIEW sessions AS
 SELECT
-    session_id, user_id, runs,
-    moment(started_ns) AS started_at, moment(updated_ns) AS updated_at
-FROM loaded.sessions;
+    s.session_id, s.user_id, s.runs,
+    coalesce(t.llm_calls, 0) AS llm_calls,
+    coalesce(t.failed_llm_calls, 0) AS failed_llm_calls,
+    coalesce(t.tool_calls, 0) AS tool_calls,
+    coalesce(t.failed_tool_calls, 0) AS failed_tool_calls,
+    t.input_tokens, t.output_tokens, t.cache_read_tokens, t.cache_write_tokens,
+    t.reasoning_tokens,
+    usd(t.cost_picousd) AS cost_usd, coalesce(t.unpriced_calls, 0) AS unpriced_calls,
+    moment(s.started_ns) AS started_at, moment(s.updated_ns) AS updated_at
+FROM loaded.sessions AS s
+LEFT JOIN loaded.session_totals AS t ON t.session_id = s.session_id;
 
--- Long texts in `attributes` are references: {"$text": id} means messages.id.
 CREATE VIEW spans AS
 SELECT
-    trace_id, span_id, parent_span_id, name, kind, role, run_id, service, scope,
-    status_code, status_message,
-    moment(start_ns) AS started_at,
-    moment(end_ns) AS ended_at,
-    milliseconds(end_ns - start_ns) AS duration_ms,
-    TRY_CAST(attributes AS JSON) AS attributes
-FROM loaded.spans;
+    s.trace_id, s.span_id, s.parent_span_id, s.name, s.kind, s.role, s.run_id, s.service,
+    s.scope, s.status_code, s.status_message,
+    moment(s.start_ns) AS started_at,
+    moment(s.end_ns) AS ended_at,
+    milliseconds(s.end_ns - s.start_ns) AS duration_ms,
+    as_json(s.attributes) AS attributes
+FROM loaded.spans AS s;
 
--- The run log; `data` is NULL where the span itself tells everything.
 CREATE VIEW events AS
 SELECT
-    seq AS sequence_index, run_id, iteration, kind, moment(time_ns) AS created_at,
-    TRY_CAST(data AS JSON) AS data, trace_id, span_id
-FROM loaded.events;
+    e.seq AS sequence_index, e.run_id, e.iteration, e.kind, moment(e.time_ns) AS created_at,
+    as_json(e.data) AS data, e.trace_id, e.span_id
+FROM loaded.events AS e;
 
 CREATE VIEW messages AS
-SELECT id, body FROM loaded.messages;
+SELECT m.id, m.body, m.text FROM loaded.messages AS m;
