@@ -11,7 +11,7 @@ from typing import Annotated, Literal, ParamSpec
 
 import typer
 
-from otel_bridge.cli import explaining, maintenance, options
+from otel_bridge.cli import explaining, maintenance, options, reporting
 from otel_bridge.cli.failures import guard
 from otel_bridge.cli.formats import Format, Status
 
@@ -134,6 +134,7 @@ def _import(
 def _runs(
     db: options.Db = DEFAULT_DB,
     form: options.Form = Format.TABLE,
+    output: options.Output = None,
     status: Annotated[
         list[Status] | None, typer.Option(help="Only runs that stand so; may be repeated.")
     ] = None,
@@ -160,6 +161,7 @@ def _runs(
 
     return runs(
         db=db,
+        output=output,
         form=form,
         status=[each.value for each in status or ()],
         agent=agent,
@@ -180,7 +182,7 @@ def _runs(
 def _run(
     run_id: Annotated[str, typer.Argument(help="The run's id, or the beginning of it.")],
     db: options.Db = DEFAULT_DB,
-    form: options.Form = Format.TABLE,
+    form: options.TextForm = Format.TABLE,
     events: Annotated[bool, typer.Option("--events", help="Show the run log instead.")] = False,
 ) -> int:
     """
@@ -197,7 +199,7 @@ def _trace(
         str, typer.Argument(metavar="TRACE_or_RUN", help="The id of a trace or of a run.")
     ],
     db: options.Db = DEFAULT_DB,
-    form: options.Form = Format.TABLE,
+    form: options.TextForm = Format.TABLE,
 ) -> int:
     """
     Show the spans of one trace on a time axis.
@@ -243,144 +245,6 @@ def _tail(
     return tail(db=db, form=form, run_id=run_id, after=after, kinds=kind or (), stay=stay)
 
 
-@_command("cost")
-def _cost(
-    db: options.Db = DEFAULT_DB,
-    form: options.Form = Format.TABLE,
-    by: options.By = None,
-    since: options.SinceText = None,
-    until: options.UntilText = None,
-    agent: options.Agent = None,
-    model: options.Model = None,
-    provider: options.Provider = None,
-    session: options.Session = None,
-    user: options.User = None,
-    run: options.Run = None,
-    service: options.Service = None,
-    tag: options.Tag = None,
-    timezone: options.Timezone = "UTC",
-    limit: options.Limit = None,
-    unpriced: Annotated[
-        bool, typer.Option("--unpriced", help="List the calls without a price, by reason.")
-    ] = False,
-    emitted: Annotated[
-        bool,
-        typer.Option("--emitted", help="Compare with the cost that the telemetry claims."),
-    ] = False,
-) -> int:
-    """
-    Report calls, tokens and cost in groups.
-
-    Calls without a known price are counted, and are not in the cost. The groups of
-    --unpriced are provider and model, that of --emitted is source, unless --by says more.
-    """
-    from otel_bridge.cli.commands.cost import cost
-
-    filters = _filters(since, until, agent, session, user, run, service, tag, timezone)
-    filters |= {"model": model, "provider": provider}
-    return cost(
-        db=db,
-        form=form,
-        by=by,
-        filters=filters,
-        limit=limit,
-        unpriced=unpriced,
-        emitted=emitted,
-    )
-
-
-@_command("tokens")
-def _tokens(
-    db: options.Db = DEFAULT_DB,
-    form: options.Form = Format.TABLE,
-    by: options.By = None,
-    since: options.SinceText = None,
-    until: options.UntilText = None,
-    agent: options.Agent = None,
-    model: options.Model = None,
-    provider: options.Provider = None,
-    session: options.Session = None,
-    user: options.User = None,
-    run: options.Run = None,
-    service: options.Service = None,
-    tag: options.Tag = None,
-    timezone: options.Timezone = "UTC",
-    limit: options.Limit = None,
-) -> int:
-    """
-    Report tokens in groups.
-    """
-    from otel_bridge.cli.commands.tokens import tokens
-
-    filters = _filters(since, until, agent, session, user, run, service, tag, timezone)
-    filters |= {"model": model, "provider": provider}
-    return tokens(db=db, form=form, by=by or ["model"], filters=filters, limit=limit)
-
-
-@_command("tools")
-def _tools(
-    db: options.Db = DEFAULT_DB,
-    form: options.Form = Format.TABLE,
-    since: options.SinceText = None,
-    until: options.UntilText = None,
-    agent: options.Agent = None,
-    tool: Annotated[str | None, typer.Option(metavar="NAME", help="Only this tool.")] = None,
-    session: options.Session = None,
-    user: options.User = None,
-    run: options.Run = None,
-    service: options.Service = None,
-    tag: options.Tag = None,
-    timezone: options.Timezone = "UTC",
-    limit: options.Limit = None,
-) -> int:
-    """
-    Report how often tools ran and failed, and how long they took.
-    """
-    from otel_bridge.cli.commands.tools import tools
-
-    filters = _filters(since, until, agent, session, user, run, service, tag, timezone)
-    return tools(db=db, form=form, filters=filters | {"tool_name": tool}, limit=limit)
-
-
-@_command("sql")
-def _sql(
-    query: Annotated[str, typer.Argument(help="A query in DuckDB's SQL; - reads standard input.")],
-    db: options.Db = DEFAULT_DB,
-    form: options.Form = Format.TABLE,
-) -> int:
-    """
-    Ask anything in SQL, read only.
-
-    The tables are runs, llm_calls, tool_calls, steps, sessions, spans, events, messages.
-    """
-    from otel_bridge.cli.commands.sql import sql
-
-    return sql(db=db, form=form, query=query)
-
-
-def _filters(
-    since: str | None,
-    until: str | None,
-    agent: str | None,
-    session: str | None,
-    user: str | None,
-    run: str | None,
-    service: str | None,
-    tag: str | None,
-    timezone: str,
-) -> dict[str, str | None]:
-    return {
-        "since": since,
-        "until": until,
-        "agent_name": agent,
-        "session_id": session,
-        "user_id": user,
-        "run_id": run,
-        "service": service,
-        "tag": tag,
-        "timezone": timezone,
-    }
-
-
+reporting.add_commands(_command)
 maintenance.add_commands(_command)
 explaining.add_commands(_command)
