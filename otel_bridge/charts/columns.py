@@ -34,12 +34,12 @@ def columns(
 
     A small mark above a column says that its cost leaves unpriced calls out.
     """
-    if not starts:
-        return nothing(said, width)
+    bounds = any(any(one.unpriced) for one in series)
+    if not any(any(one.values) for one in series):
+        return nothing(said, width, "no call has a price" if bounds else "nothing to show")
     parts, y = heading(said, width)
     endings = [colour(place, rest=one.rest) for place, one in enumerate(series)]
     names = [(one.label, f"ob-f{end}") for one, end in zip(series, endings, strict=True)]
-    bounds = any(any(one.unpriced) for one in series)
     drawn, y = legend(
         [*(names if len(names) > 1 else ()), *([_BOUND] if bounds else ())], width, y
     )

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, ParamSpec
 
 import typer
 
-from otel_bridge.cli import explaining, maintenance, options, reporting
+from otel_bridge.cli import drawing, explaining, maintenance, options, reporting
 from otel_bridge.cli.failures import guard
 from otel_bridge.cli.formats import Format, Status
 
@@ -246,5 +246,6 @@ def _tail(
 
 
 reporting.add_commands(_command)
+drawing.add_commands(_command)
 maintenance.add_commands(_command)
 explaining.add_commands(_command)
