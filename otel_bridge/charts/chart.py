@@ -17,7 +17,7 @@ from otel_bridge.charts.canvas import Drawing, Heading
 from otel_bridge.charts.columns import columns
 from otel_bridge.charts.heat_map import heat_map
 from otel_bridge.charts.lines import lines
-from otel_bridge.charts.measures import measure_named
+from otel_bridge.charts.measures import Measure, measure_named
 from otel_bridge.charts.periods import PERIODS, Period
 from otel_bridge.charts.png import to_png
 from otel_bridge.charts.series import Series, over_time, ranked
@@ -108,7 +108,7 @@ def chart(
         )
     period = _period(result)
     keys = [name for name in _keys(result) if name != period]
-    figure = measure_named(_measure(result, measure))
+    figure = drawn_measure(result, measure)
     form = kind or _form(period, keys, result, measure)
     said = Heading(title, note)
     if form == "bars":
@@ -139,6 +139,16 @@ def _percentiles(result: Result, period: Period, said: Heading, width: int) -> D
         starts, found = over_time(result.dicts(), [], period, measure_named(name), 1)
         series += [Series(name.removesuffix("_ms"), one.values, one.unpriced) for one in found]
     return lines(starts, series, period, measure_named(there[0]), said, width=width, filled=True)
+
+
+def drawn_measure(result: Result, wanted: str | None = None) -> Measure:
+    """
+    Tell which figure of a report is drawn.
+
+    Raises:
+        QueryError: There is no such figure.
+    """
+    return measure_named(_measure(result, wanted))
 
 
 def _period(result: Result) -> Period | None:

@@ -79,7 +79,7 @@ def known(value: Any) -> float | None:
     try:
         figure = float(value)
     except OverflowError:
-        figure = math.copysign(_LARGEST, value)
+        figure = _LARGEST if value > 0 else -_LARGEST
     if not math.isfinite(figure):
         return None
     if abs(figure) < _SMALLEST:
@@ -105,7 +105,7 @@ def _said(name: str) -> str:
     for ending in ("_usd", "_ms"):
         name = name.removesuffix(ending)
     words = name.replace("_", " ")
-    return words[:1].upper() + words[1:]
+    return words if words[1:].isdigit() else words[:1].upper() + words[1:]
 
 
 def _usd(value: float) -> str:

@@ -11,7 +11,7 @@ import typer
 from otel_bridge_queries import Queries, Result
 from otel_bridge_storage.errors import OtelBridgeError, QueryError
 
-from otel_bridge.charts import Chart, Kind, chart
+from otel_bridge.charts import Chart, Kind, chart, drawn_measure
 from otel_bridge.cli.reports import group_keys, report, with_whole_run
 from otel_bridge.cli.texts import counted
 
@@ -56,16 +56,28 @@ def draw(
         return answer
 
     result = report(db, question)
-    said = _title(name, keys, over) if title is None else title
+    said = _title(name, keys, over, kind) if title is None else title
     try:
+        figure = (
+            "" if _is_band(keys, over, measure, name) else drawn_measure(result, measure).label
+        )
         drawn = chart(
-            result, measure=measure, kind=kind, title=said, note=_note(result, chosen),
-            top=top, width=width,
-        )  # fmt: skip
+            result,
+            measure=measure,
+            kind=kind,
+            title=said,
+            note=_note(result, chosen, figure if figure != name.capitalize() else ""),
+            top=top,
+            width=width,
+        )
         _write(drawn, output)
     except QueryError as exc:
         raise typer.BadParameter(str(exc)) from exc
     return 0
+
+
+def _is_band(keys: Sequence[str], over: str | None, measure: str | None, name: str) -> bool:
+    return name == "latency" and over is not None and not keys and measure is None
 
 
 def _usual(name: str, over: str | None, kind: Kind | None) -> Sequence[str]:
@@ -81,14 +93,17 @@ def _write(drawn: Chart, output: Path | None) -> None:
         drawn.save(output)
 
 
-def _title(name: str, keys: Sequence[str], over: str | None) -> str:
+def _title(name: str, keys: Sequence[str], over: str | None, kind: Kind | None) -> str:
+    if kind == "heat":
+        return f"{name.capitalize()} by weekday and hour"
     groups = [key.removesuffix("_name").removesuffix("_id") for key in keys]
     by = f" by {', '.join(groups)}" if groups else ""
     return f"{name.capitalize()}{by}{f', each {over}' if over else ''}"
 
 
-def _note(result: Result, filters: Mapping[str, Any]) -> str:
-    said = [
+def _note(result: Result, filters: Mapping[str, Any], figure: str) -> str:
+    said = [figure] if figure else []
+    said += [
         f"{name.removesuffix('_name').removesuffix('_id')} {value}"
         for name, value in filters.items()
         if value is not None and name != "timezone"
