@@ -187,7 +187,9 @@ def test_anything_sql_can_say_is_written(tmp_path: Path) -> None:
     recorded.close()
     query = """
         SELECT {'a': [1]} AS s, MAP {'k': 1} AS m, INTERVAL 3 DAY AS i, uuid() AS u,
-            170141183460469231731687303715884105727::HUGEINT AS h, 1::UTINYINT AS t,
+            170141183460469231731687303715884105727::HUGEINT AS h,
+            1180591620717411303425::HUGEINT AS w, 12345678901234567.89::DECIMAL(19,2) AS d,
+            1::UTINYINT AS t,
             'x'::ENUM('x', 'y') AS e, [[1]] AS l, TIME '01:02:03' AS c, '101'::BIT AS b,
             DATE '0044-03-15 (BC)' AS bc, TIMESTAMPTZ '2026-01-01 00:00:00+01' AS z
     """
@@ -197,6 +199,7 @@ def test_anything_sql_can_say_is_written(tmp_path: Path) -> None:
     (row,) = pyarrow.parquet.read_table(tmp_path / "all.parquet").to_pylist()
     assert (row["s"], row["m"]) == ('{"a": [1]}', '{"k": 1}')
     assert row["h"] == str(2**127 - 1)
+    assert (row["w"], row["d"]) == (Decimal(2**70 + 1), Decimal("12345678901234567.89"))
     assert (row["t"], row["e"], row["l"]) == (1, "x", "[[1]]")
     assert row["c"] == time(1, 2, 3)
     assert row["z"] == datetime(2025, 12, 31, 23, tzinfo=UTC)
