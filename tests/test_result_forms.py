@@ -4,7 +4,6 @@ Results as Arrow, Parquet, pandas, polars and HTML: what goes in comes out.
 
 import math
 import sys
-from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -75,7 +74,7 @@ def same_rows(first: list[tuple[Any, ...]], second: list[tuple[Any, ...]]) -> bo
     """
     Tell whether rows are equal, value by value.
     """
-    return comparable(first) == comparable(second)
+    return bool(comparable(first) == comparable(second))
 
 
 def rows_of(table: Any) -> list[tuple[Any, ...]]:
@@ -240,12 +239,11 @@ class _Tags(HTMLParser):
         super().__init__()
         self.tags: set[str] = set()
         self.text = ""
-        self.handle_data: Callable[[str], None] = self._add
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         self.tags.add(tag)
 
-    def _add(self, data: str) -> None:
+    def handle_data(self, data: str) -> None:
         self.text += data
 
 
