@@ -5,8 +5,9 @@ The report as an HTML page: its figures, and what a real browser makes of it.
 import html
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,9 +16,11 @@ from typing import Any
 import pytest
 from browser import open_page
 from otel_bridge_queries import Queries
+from queries_data import Recorded
 from report_data import recorded_weeks
 
 from otel_bridge.cli.main import run_with
+from otel_bridge.cli.page import Asked, collect, document
 from otel_bridge.cli.texts import cost, count
 
 HOSTILE = (
@@ -349,3 +352,45 @@ def test_nothing_is_wider_than_the_window(served: Served, weeks: Path, width: in
     found = dict(re.findall(r'data-(wide|charts)="(\d+)"', seen.dom))
     assert int(found["wide"]) <= width
     assert int(found["charts"]) == 3
+
+
+class _Busy(Queries):
+    """
+    Queries over a database into which a call is recorded before each report.
+    """
+
+    def __init__(self, path: Path, record: Callable[[], None], times: int) -> None:
+        super().__init__(path)
+        self._record, self._left = record, times
+
+    def tools(self, *words: Any, **filters: Any) -> Any:
+        if self._left:
+            self._left -= 1
+            self._record()
+        return super().tools(*words, **filters)
+
+
+@pytest.mark.parametrize(("times", "settled"), [(0, True), (1, True), (100, False)])
+def test_figures_are_of_one_moment(tmp_path: Path, times: int, settled: bool) -> None:
+    """
+    What is recorded while the figures are taken makes them be taken anew, and where it
+    never rests the page says so.
+    """
+    recorded = Recorded(tmp_path / "busy.db")
+    with recorded:
+        recorded.run("one", agent_name="planner")
+        recorded.llm_call("one", request_model="m", cost_picousd=1)
+
+    def record() -> None:
+        with recorded:
+            recorded.llm_call("one", request_model="m", cost_picousd=1)
+
+    asked = Asked({}, "Busy", datetime(2026, 11, 29, tzinfo=UTC))
+    with _Busy(recorded.path, record, times) as queries:
+        figures = collect(queries, asked)
+    recorded.close()
+    assert figures.settled is settled
+    assert ("Calls were being recorded meanwhile" in document(figures, asked)) is not settled
+    if settled:
+        (agent,) = figures.by_agent.dicts()
+        assert agent["llm_calls"] == figures.total["llm_calls"] == 1 + times

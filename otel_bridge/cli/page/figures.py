@@ -98,6 +98,7 @@ def _totals(queries: Queries, filters: Mapping[str, Any]) -> list[Mapping[str, A
         queries.tokens(by=[], **_for_calls(filters)).dicts()[0],
         queries.latency(by=[], **_for_calls(filters)).dicts()[0],
         queries.tools(by=[], **_for_tools(filters)).dicts()[0],
+        {"failures": [row["count"] for row in queries.errors(by=[], **filters)]},
     ]
 
 
@@ -113,7 +114,7 @@ def _all(
     long = days[-1] - days[0] + timedelta(days=1) if days else timedelta()
     period = _period(long)
     most = ROWS + 1
-    total, tokens, latency, tool_total = totals
+    total, tokens, latency, tool_total, _ = totals
     return Figures(
         total=total,
         tokens=tokens,

@@ -26,6 +26,7 @@ class HtmlColumn:
         sort: Turns a row into what it is sorted by: a number, or None for the text.
         wide: It holds long texts, which may be broken anywhere.
         bar: How much of the cell a bar fills, from 0 to 1; None for no bar.
+        an_id: It holds ids, whose characters are all of one width.
     """
 
     header: str
@@ -33,6 +34,7 @@ class HtmlColumn:
     sort: Callable[[Row], float | None] | None = None
     wide: bool = False
     bar: Callable[[Row], float | None] | None = None
+    an_id: bool = False
 
 
 def table(columns: Sequence[HtmlColumn], rows: Sequence[Row], last: Sequence[Row] = ()) -> str:
@@ -123,6 +125,7 @@ def _kind(column: HtmlColumn) -> str | None:
         "number" if column.sort else "",
         "wide" if column.wide else "",
         "drawn" if column.bar else "",
+        "id" if column.an_id else "",
     )
     return " ".join(filter(None, kinds)) or None
 

@@ -135,7 +135,7 @@ def _name(key: str, header: str) -> HtmlColumn:
             return ""
         return str(row[key]) if row[key] not in (None, "") else UNKNOWN
 
-    return HtmlColumn(header, show, wide=True)
+    return HtmlColumn(header, show, wide=True, an_id=key == "run_id")
 
 
 def _figure(key: str, header: str) -> HtmlColumn:
