@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     )
 
     from otel_bridge.bridge import Bridge, install
+    from otel_bridge.charts.chart import chart
     from otel_bridge.event_stores import RunEventStore
     from otel_bridge.maintenance import erase, prune, rebuild
     from otel_bridge.processor import RunLogLogRecordProcessor, RunLogSpanProcessor
@@ -87,6 +88,7 @@ __all__ = [
     "ToolStepStarted",
     "UserStepCommitted",
     "carry",
+    "chart",
     "erase",
     "install",
     "open_metadata_store",

@@ -44,6 +44,7 @@ HOMES = {
     "RunLogSpanProcessor": "otel_bridge.processor",
     "RunStore": "otel_bridge_storage.run_store",
     "carry": "otel_bridge.threads",
+    "chart": "otel_bridge.charts.chart",
     "erase": "otel_bridge.maintenance",
     "install": "otel_bridge.bridge",
     "open_metadata_store": "otel_bridge_storage.threads",

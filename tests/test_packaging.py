@@ -58,7 +58,7 @@ def test_wheel_holds_each_package_and_its_types(package: str, shipped: set[str])
 @packages
 def test_wheel_holds_every_source_file(package: str, shipped: set[str]) -> None:
     """
-    No module and no SQL file of the tree is missing from the wheel.
+    No module, SQL file, style or script of the tree is missing from the wheel.
     """
     source = SOURCES[package]
     if not source.is_dir():
@@ -66,7 +66,8 @@ def test_wheel_holds_every_source_file(package: str, shipped: set[str]) -> None:
     wanted = {
         (PurePosixPath(package) / path.relative_to(source).as_posix()).as_posix()
         for path in source.rglob("*")
-        if path.suffix in {".py", ".sql", ".json", ".typed"} and "__pycache__" not in path.parts
+        if path.suffix in {".py", ".sql", ".json", ".typed", ".css", ".js"}
+        and "__pycache__" not in path.parts
     }
     assert wanted - shipped == set()
 

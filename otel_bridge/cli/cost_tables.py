@@ -8,7 +8,8 @@ from typing import Any
 from otel_bridge_queries import Result
 
 from otel_bridge.cli.calendar import with_periods
-from otel_bridge.cli.formats import Format
+from otel_bridge.cli.destination import write_binary
+from otel_bridge.cli.formats import BINARY, Format
 from otel_bridge.cli.layout import Column
 from otel_bridge.cli.output import write_rows
 from otel_bridge.cli.tables import Row
@@ -71,6 +72,9 @@ def _print(
     empty: str,
     total: Row | None = None,
 ) -> None:
+    if form in BINARY:
+        write_binary(result, form)
+        return
     columns = [
         Column(key=key, header=key, show=_group, least=_LEAST_TEXT, prefix=key in _IDS)
         for key in keys

@@ -28,7 +28,7 @@ def _explain(
         str, typer.Argument(metavar="SPAN_ID", help="The span's id, or the beginning of it.")
     ],
     db: options.Db = options.DEFAULT_DB,
-    form: options.Form = Format.TABLE,
+    form: options.TextForm = Format.TABLE,
     trace: Annotated[
         str | None,
         typer.Option(

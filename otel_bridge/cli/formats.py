@@ -14,6 +14,14 @@ class Format(StrEnum):
     JSON = "json"
     CSV = "csv"
     MD = "md"
+    PARQUET = "parquet"
+    ARROW = "arrow"
+
+
+BINARY = frozenset({Format.PARQUET, Format.ARROW})
+"""
+The forms that are bytes and not text.
+"""
 
 
 class Status(StrEnum):
@@ -27,3 +35,15 @@ class Status(StrEnum):
     ERROR = "error"
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
+
+
+class Spark(StrEnum):
+    """
+    What one character of a sparkline stands for.
+    """
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    NONE = "none"

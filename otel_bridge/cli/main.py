@@ -11,7 +11,15 @@ from typing import Annotated, ParamSpec
 
 import typer
 
-from otel_bridge.cli import explaining, maintenance, options, querying, single_runs
+from otel_bridge.cli import (
+    drawing,
+    explaining,
+    maintenance,
+    options,
+    querying,
+    reporting,
+    single_runs,
+)
 from otel_bridge.cli.failures import guard
 from otel_bridge.cli.formats import Format, Status
 
@@ -134,6 +142,7 @@ def _import(
 def _runs(
     db: options.Db = DEFAULT_DB,
     form: options.Form = Format.TABLE,
+    output: options.Output = None,
     status: Annotated[
         list[Status] | None, typer.Option(help="Only runs that stand so; may be repeated.")
     ] = None,
@@ -160,6 +169,7 @@ def _runs(
 
     return runs(
         db=db,
+        output=output,
         form=form,
         status=[each.value for each in status or ()],
         agent=agent,
@@ -177,131 +187,8 @@ def _runs(
 
 
 single_runs.add_commands(_command)
-
-
-@_command("cost")
-def _cost(
-    db: options.Db = DEFAULT_DB,
-    form: options.Form = Format.TABLE,
-    by: options.By = None,
-    since: options.SinceText = None,
-    until: options.UntilText = None,
-    agent: options.Agent = None,
-    model: options.Model = None,
-    provider: options.Provider = None,
-    session: options.Session = None,
-    user: options.User = None,
-    run: options.Run = None,
-    service: options.Service = None,
-    tag: options.Tag = None,
-    timezone: options.Timezone = "UTC",
-    limit: options.Limit = None,
-    unpriced: Annotated[
-        bool, typer.Option("--unpriced", help="List the calls without a price, by reason.")
-    ] = False,
-    emitted: Annotated[
-        bool,
-        typer.Option("--emitted", help="Compare with the cost that the telemetry claims."),
-    ] = False,
-) -> int:
-    """
-    Report calls, tokens and cost in groups.
-
-    Calls without a known price are counted, and are not in the cost. The groups of
-    --unpriced are provider and model, that of --emitted is source, unless --by says more.
-    """
-    from otel_bridge.cli.commands.cost import cost
-
-    filters = _filters(since, until, agent, session, user, run, service, tag, timezone)
-    filters |= {"model": model, "provider": provider}
-    return cost(
-        db=db,
-        form=form,
-        by=by,
-        filters=filters,
-        limit=limit,
-        unpriced=unpriced,
-        emitted=emitted,
-    )
-
-
-@_command("tokens")
-def _tokens(
-    db: options.Db = DEFAULT_DB,
-    form: options.Form = Format.TABLE,
-    by: options.By = None,
-    since: options.SinceText = None,
-    until: options.UntilText = None,
-    agent: options.Agent = None,
-    model: options.Model = None,
-    provider: options.Provider = None,
-    session: options.Session = None,
-    user: options.User = None,
-    run: options.Run = None,
-    service: options.Service = None,
-    tag: options.Tag = None,
-    timezone: options.Timezone = "UTC",
-    limit: options.Limit = None,
-) -> int:
-    """
-    Report tokens in groups.
-    """
-    from otel_bridge.cli.commands.tokens import tokens
-
-    filters = _filters(since, until, agent, session, user, run, service, tag, timezone)
-    filters |= {"model": model, "provider": provider}
-    return tokens(db=db, form=form, by=by or ["model"], filters=filters, limit=limit)
-
-
-@_command("tools")
-def _tools(
-    db: options.Db = DEFAULT_DB,
-    form: options.Form = Format.TABLE,
-    since: options.SinceText = None,
-    until: options.UntilText = None,
-    agent: options.Agent = None,
-    tool: Annotated[str | None, typer.Option(metavar="NAME", help="Only this tool.")] = None,
-    session: options.Session = None,
-    user: options.User = None,
-    run: options.Run = None,
-    service: options.Service = None,
-    tag: options.Tag = None,
-    timezone: options.Timezone = "UTC",
-    limit: options.Limit = None,
-) -> int:
-    """
-    Report how often tools ran and failed, and how long they took.
-    """
-    from otel_bridge.cli.commands.tools import tools
-
-    filters = _filters(since, until, agent, session, user, run, service, tag, timezone)
-    return tools(db=db, form=form, filters=filters | {"tool_name": tool}, limit=limit)
-
-
-def _filters(
-    since: str | None,
-    until: str | None,
-    agent: str | None,
-    session: str | None,
-    user: str | None,
-    run: str | None,
-    service: str | None,
-    tag: str | None,
-    timezone: str,
-) -> dict[str, str | None]:
-    return {
-        "since": since,
-        "until": until,
-        "agent_name": agent,
-        "session_id": session,
-        "user_id": user,
-        "run_id": run,
-        "service": service,
-        "tag": tag,
-        "timezone": timezone,
-    }
-
-
+reporting.add_commands(_command)
+drawing.add_commands(_command)
 maintenance.add_commands(_command)
 explaining.add_commands(_command)
 querying.add_commands(_command)

@@ -43,7 +43,7 @@ def add_commands(command: Command) -> None:
 
 def _check(
     db: options.Db = options.DEFAULT_DB,
-    form: options.Form = Format.TABLE,
+    form: options.TextForm = Format.TABLE,
 ) -> int:
     """
     Look whether the database is whole; nothing in it is changed.

@@ -3,11 +3,12 @@ The options that several commands share.
 """
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from otel_bridge.cli.formats import Format
+from otel_bridge.cli.formats import BINARY, Format
 from otel_bridge.cli.moments import parse_moment
 
 DEFAULT_DB = "otel-bridge.db"
@@ -24,6 +25,31 @@ Db = Annotated[
 Form = Annotated[
     Format,
     typer.Option("--format", "-f", case_sensitive=False, help="How rows are printed."),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write there instead of to standard output."
+    ),
+]
+_TEXTS = tuple(form.value for form in Format if form not in BINARY)
+
+
+def _text_form(typed: str) -> Format:
+    if typed.lower() in _TEXTS:
+        return Format(typed.lower())
+    raise typer.BadParameter(f"{typed!r} is not one of {', '.join(_TEXTS)}")
+
+
+TextForm = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        "-f",
+        parser=_text_form,
+        metavar=f"[{'|'.join(_TEXTS)}]",
+        help="How it is printed.",
+    ),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many rows.")]
 By = Annotated[

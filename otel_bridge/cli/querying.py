@@ -33,6 +33,7 @@ def _sql(
     ] = None,
     db: options.Db = options.DEFAULT_DB,
     form: options.Form = Format.TABLE,
+    output: options.Output = None,
     file: Annotated[
         Path | None, typer.Option("--file", metavar="FILE", help="Read the query from a file.")
     ] = None,
@@ -69,6 +70,7 @@ def _sql(
     The tables are runs, llm_calls, tool_calls, steps, sessions, spans, events, messages.
     """
     from otel_bridge.cli.commands import sql
+    from otel_bridge.cli.destination import written_to
 
     wanted = [query is not None, file is not None, schema, shell is not None]
     if sum(wanted) != 1:
@@ -76,16 +78,18 @@ def _sql(
     if (shell == "duckdb") != (into is not None):
         raise typer.BadParameter("--shell duckdb and --into DIR go together")
     if schema:
-        return sql.print_views(form=form)
+        with written_to(output, form):
+            return sql.print_views(form=form)
     if shell == "sqlite":
         return sql.print_sqlite_script()
     if into is not None:
         return sql.write_duckdb_views(db=db, folder=into)
-    return sql.sql(
-        db=db,
-        form=form,
-        query=sql.query_of(query, file),
-        params=param or (),
-        limit=limit,
-        timeout=timeout or None,
-    )
+    with written_to(output, form):
+        return sql.sql(
+            db=db,
+            form=form,
+            query=sql.query_of(query, file),
+            params=param or (),
+            limit=limit,
+            timeout=timeout or None,
+        )

@@ -2,6 +2,7 @@
 Reports of the query layer, printed.
 """
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,9 +13,12 @@ from otel_bridge_queries import Queries, Result
 from otel_bridge_storage.errors import QueryError
 
 from otel_bridge.cli.calendar import PERIODS, with_periods
-from otel_bridge.cli.formats import Format
+from otel_bridge.cli.destination import write_binary
+from otel_bridge.cli.drawings import drawing_columns, with_drawings
+from otel_bridge.cli.formats import BINARY, Format
 from otel_bridge.cli.layout import Column
 from otel_bridge.cli.output import write_rows
+from otel_bridge.cli.sparks import Sparks
 from otel_bridge.cli.stories import ask, find_run
 from otel_bridge.cli.tables import Row
 from otel_bridge.cli.texts import UNKNOWN, cost, count, duration, text
@@ -64,8 +68,11 @@ _ID_KEYS = frozenset({"run_id", "session_id", "trace_id", "span_id"})
 def answer(db: str, question: Callable[[Queries], T]) -> T:
     """
     Open the database for reports, ask one question and close it.
+
+    All that the question asks for is counted back from the same now.
     """
-    with Queries(db) as queries:
+    now = time.time_ns()
+    with Queries(db, clock=lambda: now) as queries:
         return question(queries)
 
 
@@ -103,7 +110,15 @@ def group_keys(typed: Sequence[str]) -> list[str]:
 
 
 def print_result(
-    result: Result, form: Format, *, empty: str, total: Row | None = None, figures: bool = False
+    result: Result,
+    form: Format,
+    *,
+    empty: str,
+    total: Row | None = None,
+    figures: bool = False,
+    bar: str | None = None,
+    whole: float | None = None,
+    sparks: Sparks | None = None,
 ) -> None:
     """
     Print a result.
@@ -115,8 +130,16 @@ def print_result(
         total: A last line for people.
         figures: Fields with the names of a report's figures are shown as such: cost as
             money, milliseconds as durations; and calendar keys by their names.
+        bar: The figure that a table shows as a bar as well.
+        whole: That figure of all groups; None for that of the last line, or of the rows.
+        sparks: The sparklines of a table.
     """
+    if form in BINARY:
+        write_binary(result, form)
+        return
     rows: list[dict[str, Any]] = result.dicts()
+    if form is Format.TABLE:
+        rows = with_drawings(rows, bar, whole or (total or {}).get(bar or ""), sparks)
     if figures:
         rows = [with_periods(row) for row in rows]
     keys = list(result.columns)
@@ -126,6 +149,8 @@ def print_result(
         keys[keys.index("cost_usd")] = "_cost"
     numbers = set() if figures else _numbers(result)
     columns = [_column(key, at, numbers, figures=figures) for at, key in enumerate(keys)]
+    if form is Format.TABLE:
+        columns += drawing_columns(rows, sparks)
     write_rows(rows, columns, form, empty=empty, keys=keys, total=total)
 
 

@@ -28,7 +28,7 @@ def add_commands(command: Command) -> None:
 def _run(
     run_id: Annotated[str, typer.Argument(help="The run's id, or the beginning of it.")],
     db: options.Db = options.DEFAULT_DB,
-    form: options.Form = Format.TABLE,
+    form: options.TextForm = Format.TABLE,
     events: Annotated[bool, typer.Option("--events", help="Show the run log instead.")] = False,
     replay: Annotated[
         bool, typer.Option("--replay", help="Show what a reader of its stream was told instead.")
@@ -74,7 +74,7 @@ def _trace(
         str, typer.Argument(metavar="TRACE_or_RUN", help="The id of a trace or of a run.")
     ],
     db: options.Db = options.DEFAULT_DB,
-    form: options.Form = Format.TABLE,
+    form: options.TextForm = Format.TABLE,
 ) -> int:
     """
     Show the spans of one trace on a time axis.

@@ -1,20 +1,23 @@
 """
-What a report answers with, as rows, dicts, Arrow or a data frame.
+What a report answers with, as rows, dicts, Arrow, a data frame or a Parquet file.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from otel_bridge_storage.errors import NotInstalledError
 
+from otel_bridge_queries.arrow import arrow_table
+from otel_bridge_queries.exact_types import ExactColumn, exact_columns
+from otel_bridge_queries.notebook import html_table
+from otel_bridge_queries.parquet import write_parquet
+
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    import polars  # type: ignore[import-not-found, unused-ignore]
     import pyarrow  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
-_LARGEST = 2**63 - 1
-_AWARE = "TIMESTAMP WITH TIME ZONE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +52,19 @@ class Result:
 
     def arrow(self) -> "pyarrow.Table":
         """
-        Give the rows as an Arrow table; JSON columns are text in it.
+        Give the rows as an Arrow table.
+
+        Numbers, decimals, times, texts and lists keep their types, moments their zone.
+        JSON is text, and so is what Arrow has no type for; a name that is there twice
+        gets a number.
 
         Raises:
             NotInstalledError: pyarrow is not installed.
         """
         try:
-            import pyarrow
+            return arrow_table(self._exact())
         except ImportError as error:
             raise _missing("pyarrow", "arrow") from error
-        values = zip(*self.rows, strict=True) if self.rows else ((),) * len(self.columns)
-        arrays = [
-            _array(pyarrow, kind, column) for kind, column in zip(self.types, values, strict=True)
-        ]
-        return pyarrow.Table.from_arrays(arrays, names=list(self.columns))
 
     def df(self) -> "pandas.DataFrame":
         """
@@ -77,6 +79,31 @@ class Result:
             raise _missing("pandas", "pandas") from error
         return self.arrow().to_pandas()
 
+    def pl(self) -> "polars.DataFrame":
+        """
+        Give the rows as a polars data frame, with the types of `arrow`.
+
+        Raises:
+            NotInstalledError: polars or pyarrow is not installed.
+        """
+        try:
+            import polars
+        except ImportError as error:
+            raise _missing("polars", "polars") from error
+        return polars.DataFrame(self.arrow())
+
+    def parquet(self, path: str | Path) -> None:
+        """
+        Write the rows to a Parquet file, with the types of `arrow`; nothing else is needed.
+
+        The file appears, or replaces another, when it is whole. Parquet keeps moments in
+        UTC, without their zone.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        write_parquet(self._exact(), Path(path))
+
     def only(self, names: Sequence[str]) -> "Result":
         """
         Give the same rows with the named columns alone, in that order.
@@ -88,41 +115,14 @@ class Result:
             [tuple(row[place] for place in places) for row in self.rows],
         )
 
+    def _repr_html_(self) -> str:
+        return html_table(self.columns, self.rows)
+
+    def _exact(self) -> list[ExactColumn]:
+        return exact_columns(self.columns, self.types, self.rows)
+
 
 def _missing(library: str, extra: str) -> NotInstalledError:
     return NotInstalledError(
         f"{library} is not installed: run `pip install 'otel-bridge[{extra}]'`"
     )
-
-
-def _array(pyarrow: Any, kind: str, values: Sequence[Any]) -> Any:
-    if kind == "JSON":
-        return pyarrow.array([_json_text(value) for value in values], pyarrow.string())
-    if kind == "UUID":
-        return pyarrow.array([value and str(value) for value in values], pyarrow.string())
-    if kind == "HUGEINT" and any(abs(value or 0) > _LARGEST for value in values):
-        return pyarrow.array(values, pyarrow.decimal128(38, 0))
-    if kind == _AWARE:
-        return pyarrow.array(values, pyarrow.timestamp("us", tz=_zone_of(values)))
-    return pyarrow.array(values, _arrow_types(pyarrow).get(kind))
-
-
-def _zone_of(values: Sequence[Any]) -> str:
-    return next((str(value.tzinfo) for value in values if value is not None), "UTC")
-
-
-def _arrow_types(pyarrow: Any) -> dict[str, Any]:
-    return {
-        "BIGINT": pyarrow.int64(),
-        "BOOLEAN": pyarrow.bool_(),
-        "DOUBLE": pyarrow.float64(),
-        "HUGEINT": pyarrow.int64(),
-        "INTEGER": pyarrow.int32(),
-        "TIMESTAMP": pyarrow.timestamp("us"),
-        "VARCHAR": pyarrow.string(),
-        "VARCHAR[]": pyarrow.list_(pyarrow.string()),
-    }
-
-
-def _json_text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value)

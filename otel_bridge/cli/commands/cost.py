@@ -9,9 +9,10 @@ import typer
 from otel_bridge_queries import Queries, Result
 
 from otel_bridge.cli.cost_tables import print_check, print_unpriced
-from otel_bridge.cli.formats import Format
+from otel_bridge.cli.formats import Format, Spark
 from otel_bridge.cli.output import note
 from otel_bridge.cli.reports import group_keys, print_result, report, total_row, with_whole_run
+from otel_bridge.cli.sparks import Sparks, sparks
 from otel_bridge.cli.texts import counted, text
 
 _REASONS_SHOWN = 20
@@ -26,6 +27,7 @@ def cost(
     limit: int | None,
     unpriced: bool = False,
     emitted: bool = False,
+    spark: Spark | None = None,
 ) -> int:
     """
     Print the cost report, or what belongs to it.
@@ -37,6 +39,7 @@ def cost(
         by: The group keys; None for those that are usual.
         unpriced: Print the calls without a price instead, by reason.
         emitted: Print the cost that the telemetry claims beside ours instead.
+        spark: What one character of the sparklines in a table stands for.
     """
     if unpriced and emitted:
         raise typer.BadParameter("--unpriced and --emitted are two reports: give one of them")
@@ -48,22 +51,43 @@ def cost(
     elif emitted:
         _print_check(db, form, group_keys(by or ["source"]), chosen, limit)
     else:
-        _print_cost(db, form, group_keys(by or ["model"]), chosen, limit)
+        _print_cost(db, form, group_keys(by or ["model"]), chosen, limit, spark)
     return 0
 
 
 def _print_cost(
-    db: str, form: Format, keys: Sequence[str], chosen: Mapping[str, Any], limit: int | None
+    db: str,
+    form: Format,
+    keys: Sequence[str],
+    chosen: Mapping[str, Any],
+    limit: int | None,
+    spark: Spark | None,
 ) -> None:
-    def all_three(queries: Queries) -> tuple[Result, Result, Result | None]:
+    def all_of_it(queries: Queries) -> tuple[Result, Result, Result | None, Sparks | None]:
         result = queries.cost(by=keys, **chosen, limit=limit)
         totals = queries.cost(by=[], **chosen)
         told = form is Format.TABLE and result.rows and totals.dicts()[0]["unpriced_calls"]
-        return result, totals, queries.unpriced(**chosen) if told else None
+        drawn = sparks(
+            lambda by: queries.cost(by=by, **chosen),
+            keys,
+            "cost_usd",
+            asked=spark,
+            form=form,
+            since=chosen.get("since"),
+        )
+        return result, totals, queries.unpriced(**chosen) if told else None, drawn
 
-    result, totals, unpriced = report(db, all_three)
+    result, totals, unpriced, drawn = report(db, all_of_it)
     total = total_row(keys, totals.dicts()) if keys else None
-    print_result(result, form, empty="no model calls match", total=total, figures=True)
+    print_result(
+        result,
+        form,
+        empty="no model calls match",
+        total=total,
+        figures=True,
+        bar="cost_usd",
+        sparks=drawn,
+    )
     if unpriced is not None:
         _say_what_is_unpriced(totals.dicts()[0], unpriced)
 

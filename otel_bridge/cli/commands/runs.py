@@ -5,6 +5,7 @@
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -12,9 +13,11 @@ from otel_bridge_storage.errors import QueryError
 from otel_bridge_storage.rows import RunSummary
 from otel_bridge_storage.run_store import RunStore
 
-from otel_bridge.cli.formats import Format
+from otel_bridge.cli.destination import write_binary, written_to
+from otel_bridge.cli.formats import BINARY, Format
 from otel_bridge.cli.layout import Column
 from otel_bridge.cli.output import note, write_rows
+from otel_bridge.cli.record_columns import result_of
 from otel_bridge.cli.stories import ask, find_run
 from otel_bridge.cli.texts import cost, count, duration, minute, moment
 from otel_bridge.cli.values import record
@@ -42,6 +45,7 @@ def runs(
     *,
     db: str,
     form: Format,
+    output: Path | None = None,
     status: Sequence[str] = (),
     agent: str | None = None,
     session: str | None = None,
@@ -86,7 +90,8 @@ def runs(
         found, total, following = ask(db, matching)
     except QueryError as exc:
         raise typer.BadParameter(str(exc)) from exc
-    print_runs(found, form)
+    with written_to(output, form):
+        print_runs(found, form)
     if following:
         note(f"{len(found)} of {total} runs; go on with --cursor {following}")
     return 0
@@ -96,6 +101,9 @@ def print_runs(found: Sequence[RunSummary], form: Format = Format.TABLE) -> None
     """
     Print runs in the form asked for.
     """
+    if form in BINARY:
+        write_binary(result_of(RunSummary, found), form)
+        return
     rows = [record(run) for run in found]
     if form in (Format.TABLE, Format.MD):
         rows = [

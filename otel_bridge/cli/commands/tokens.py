@@ -7,12 +7,19 @@ from typing import Any
 
 from otel_bridge_queries import Queries, Result
 
-from otel_bridge.cli.formats import Format
+from otel_bridge.cli.formats import Format, Spark
 from otel_bridge.cli.reports import group_keys, print_result, report, total_row, with_whole_run
+from otel_bridge.cli.sparks import Sparks, sparks
 
 
 def tokens(
-    *, db: str, form: Format, by: Sequence[str], filters: Mapping[str, Any], limit: int | None
+    *,
+    db: str,
+    form: Format,
+    by: Sequence[str],
+    filters: Mapping[str, Any],
+    limit: int | None,
+    spark: Spark | None = None,
 ) -> int:
     """
     Print the token report; the last line of a table is the total over all groups.
@@ -20,10 +27,27 @@ def tokens(
     keys = group_keys(by)
     chosen = with_whole_run(db, filters)
 
-    def both(queries: Queries) -> tuple[Result, Result]:
-        return queries.tokens(by=keys, **chosen, limit=limit), queries.tokens(by=[], **chosen)
+    def all_three(queries: Queries) -> tuple[Result, Result, Sparks | None]:
+        result = queries.tokens(by=keys, **chosen, limit=limit)
+        drawn = sparks(
+            lambda by: queries.tokens(by=by, **chosen),
+            keys,
+            "total_tokens",
+            asked=spark,
+            form=form,
+            since=chosen.get("since"),
+        )
+        return result, queries.tokens(by=[], **chosen), drawn
 
-    result, totals = report(db, both)
+    result, totals, drawn = report(db, all_three)
     total = total_row(keys, totals.dicts()) if keys else None
-    print_result(result, form, empty="no model calls match", total=total, figures=True)
+    print_result(
+        result,
+        form,
+        empty="no model calls match",
+        total=total,
+        figures=True,
+        bar="total_tokens",
+        sparks=drawn,
+    )
     return 0
