@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from otel_bridge_queries.search import forget_erased
 from otel_bridge_storage import erasure, repricing
 from otel_bridge_storage import rebuild as rebuilding
 from otel_bridge_storage.database import Database
@@ -115,7 +116,7 @@ def erase(
             may be left in it.
         DatabaseError: There is no such database, or it cannot be written.
     """
-    with _opened(database) as opened:
+    with _erasing(database) as opened:
         return erasure.erase(
             opened,
             reader=Dialects(),
@@ -154,7 +155,7 @@ def prune(
             may be left in it.
         DatabaseError: There is no such database, or it cannot be written.
     """
-    with _opened(database) as opened:
+    with _erasing(database) as opened:
         return erasure.prune(
             opened,
             reader=Dialects(),
@@ -175,6 +176,16 @@ def _opened(target: str | Path) -> Iterator[Database]:
             yield database
         except DBAPIError as error:
             raise DatabaseError(f"{database.address} refused: {error.orig}") from error
+
+
+@contextmanager
+def _erasing(target: str | Path) -> Iterator[Database]:
+    with _opened(target) as database:
+        try:
+            yield database
+        finally:
+            # Also where the rows are gone and the file could not be written anew.
+            forget_erased(target)
 
 
 def _moment_ns(name: str, moment: timedelta | datetime) -> int:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, ParamSpec
 
 import typer
 
-from otel_bridge.cli import explaining, maintenance, options
+from otel_bridge.cli import explaining, maintenance, options, searching
 from otel_bridge.cli.failures import guard
 from otel_bridge.cli.formats import Format, Status
 
@@ -384,3 +384,4 @@ def _filters(
 
 maintenance.add_commands(_command)
 explaining.add_commands(_command)
+searching.add_commands(_command)

@@ -20,6 +20,7 @@ from otel_bridge_queries.engine import fetch, open_engine
 from otel_bridge_queries.loader import CopyingLoader, Loader
 from otel_bridge_queries.moments import zone_named
 from otel_bridge_queries.result import Result
+from otel_bridge_queries.search import Searcher, SearchReports
 from otel_bridge_queries.selection import (
     Filters,
     Names,
@@ -31,7 +32,7 @@ from otel_bridge_queries.selection import (
 from otel_bridge_queries.showing import in_zone, with_metadata, with_texts
 
 
-class Queries:
+class Queries(SearchReports):
     """
     Reports over a recorded database, each as of one moment.
 
@@ -64,6 +65,7 @@ class Queries:
         self._engine = open_engine()
         try:
             self._loader: Loader = CopyingLoader(database, self._engine)
+            self._searcher = Searcher(database, self._engine, self._loader)
         except BaseException:
             self._engine.close()
             raise
@@ -299,6 +301,7 @@ class Queries:
         """
         with self._turn:
             self._closed = True
+            self._searcher.close()
             self._loader.close()
             self._engine.close()
 

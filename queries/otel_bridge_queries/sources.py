@@ -2,10 +2,10 @@
 Where the rows of the reports come from: one snapshot of a database at a time.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from otel_bridge_storage.addresses import address_of
 
@@ -28,6 +28,11 @@ class Snapshot(Protocol):
     def chunks(self, table: Table) -> Iterator[list[str]]:
         """
         Read a table, part by part, each column of a part as a JSON list.
+        """
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """
+        Answer a SELECT that SQLite and PostgreSQL understand, with `?` for parameters.
         """
 
     def texts(self, ids: Iterable[int]) -> dict[int, str | None]:

@@ -7,8 +7,9 @@ drop the locks of the first.
 
 import json
 import sqlite3
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from otel_bridge_storage.addresses import Address
 from otel_bridge_storage.errors import DatabaseError
@@ -18,7 +19,7 @@ from otel_bridge_storage.sqlite_files import open_reader
 
 from otel_bridge_queries import sources
 from otel_bridge_queries.tables import Column, Table
-from otel_bridge_queries.texts import distinct_texts, message_text
+from otel_bridge_queries.texts import distinct_texts, first_id, message_text
 
 
 class SqliteSource:
@@ -32,7 +33,7 @@ class SqliteSource:
         self._reader = open_memory_reader(name) if address.path is None else open_reader(address)
         # Telemetry that is not UTF-8 is shown as well as can be.
         self._reader.text_factory = _text
-        for function in (message_text, distinct_texts):
+        for function in (message_text, distinct_texts, first_id):
             self._reader.create_function(function.__name__, 1, function, deterministic=True)
 
     @contextmanager
@@ -90,6 +91,12 @@ class _SqliteSnapshot:
                 return
             yield columns
             key = last
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """
+        Answer a SELECT that SQLite and PostgreSQL understand, with `?` for parameters.
+        """
+        return self._reader.execute(statement, parameters)
 
     def texts(self, ids: Iterable[int]) -> dict[int, str | None]:
         """

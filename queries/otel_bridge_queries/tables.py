@@ -5,7 +5,7 @@ What the reports need of the database: which columns, narrow, of which rows.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from otel_bridge_queries.texts import distinct_texts, message_text
+from otel_bridge_queries.texts import distinct_texts, first_id, message_text
 
 _WHOLE_NUMBERS = frozenset({"BIGINT", "BOOLEAN"})
 
@@ -212,6 +212,31 @@ _TOOL_CALL_DETAILS = Table(
     "tool_calls.counted = 1",
 )
 
+# Where texts were said, for the search.
+_TOOL_TEXTS = Table(
+    "tool_texts",
+    "tool_calls",
+    "tool_calls.span",
+    (
+        *_columns("tool_calls", "VARCHAR", "run_id tool_name"),
+        *_columns("tool_calls", "BIGINT", "span start_ns end_ns arguments result"),
+    ),
+    "tool_calls.counted = 1 AND coalesce(tool_calls.arguments, tool_calls.result) IS NOT NULL",
+)
+
+# A system prompt is no step: it is what a call's input begins with.
+_FIRST_MESSAGES = Table(
+    "first_messages",
+    "llm_calls",
+    "llm_calls.span",
+    (
+        *_columns("llm_calls", "VARCHAR", "run_id"),
+        *_columns("llm_calls", "BIGINT", "span"),
+        Column("message", "BIGINT", "llm_calls.input_messages", first_id),
+    ),
+    "llm_calls.counted = 1 AND llm_calls.input_messages <> '[]'",
+)
+
 _STEPS = Table(
     "steps",
     "steps",
@@ -293,6 +318,8 @@ TABLES = {
         _EMITTED_COSTS,
         _TOOL_CALLS,
         _TOOL_CALL_DETAILS,
+        _TOOL_TEXTS,
+        _FIRST_MESSAGES,
         _STEPS,
         _SESSIONS,
         _SPANS,

@@ -1,0 +1,115 @@
+"""
+Where messages were said: the places in runs that messages have, newest or best first.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+from otel_bridge_storage.errors import QueryError
+
+from otel_bridge_queries.engine import fetch, read_sql
+from otel_bridge_queries.loader import Loader
+from otel_bridge_queries.result import Result
+
+TABLES = ("run_keys", "steps", "tool_texts", "first_messages")
+
+_NEWEST_STEPS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """
+    One place, as a row of `search.sql`.
+
+    Attributes:
+        is_prompt: It is the system prompt of its run.
+    """
+
+    row: tuple[Any, ...]
+    message: int
+    is_prompt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """
+    Places, with the names and types of their columns.
+    """
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    places: list[Place]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+class Places:
+    """
+    Finds the places of messages.
+
+    Args:
+        engine: Where `loader` makes the tables of the places available.
+        filters: The parameters of `search.sql` that narrow the places.
+        limit: How many places at most.
+    """
+
+    def __init__(
+        self,
+        engine: duckdb.DuckDBPyConnection,
+        loader: Loader,
+        filters: Mapping[str, Any],
+        limit: int,
+    ) -> None:
+        self._engine = engine
+        self._loader = loader
+        self._filters = filters
+        self.limit = limit
+
+    def of(self, found: str, prompts: str, scores: str | None = None) -> Listed:
+        """
+        List the places of messages.
+
+        Args:
+            found: The ids of messages, as a JSON list.
+            prompts: The ids of those that are system prompts, likewise.
+            scores: How well the messages match, likewise; the best come first then.
+        """
+        # What a tool gave is a step as well as a rule, and is then left out.
+        given = {"found": found, "prompts": prompts, "scores": scores, "limit": 2 * self.limit}
+        listed = self._listed(given)
+        del listed.places[self.limit :]
+        return listed
+
+    def newest(self) -> Listed:
+        """
+        List all of the newest places there are, whatever was said there.
+        """
+        with self._loader.current(TABLES):
+            rows = self._fetch("search_window.sql", {"steps": _NEWEST_STEPS}).rows
+        return self._listed({"from_ns": rows[0][0] if rows else None})
+
+    def _listed(self, given: Mapping[str, Any]) -> Listed:
+        absent = dict.fromkeys(("found", "prompts", "scores", "from_ns", "limit"))
+        with self._loader.current(TABLES):
+            result = self._fetch("search.sql", {**absent, **self._filters, **given})
+        return Listed(result.columns, result.types, list(_once(result)))
+
+    def _fetch(self, name: str, parameters: Mapping[str, Any]) -> Result:
+        try:
+            return fetch(self._engine, read_sql(name), parameters)
+        except duckdb.Error as error:
+            raise QueryError(f"the search failed: {error}") from error
+
+
+def _once(result: Result) -> Iterator[Place]:
+    """
+    Leave out what tools gave where it is a step as well.
+    """
+    run, role, message = map(result.columns.index, ("run_id", "role", "message_id"))
+    steps = {(row[run], row[message]) for row in result.rows if row[role] == "tool"}
+    for row in result.rows:
+        if row[role] != "tool result" or (row[run], row[message]) not in steps:
+            yield Place(row, row[message], row[role] == "system")

@@ -1,0 +1,94 @@
+"""
+The search as a report of `Queries`.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Unpack
+
+from otel_bridge_storage.errors import QueryError
+
+from otel_bridge_queries.result import Result
+from otel_bridge_queries.search.index import Progress
+from otel_bridge_queries.search.searcher import Asked, Searcher
+from otel_bridge_queries.selection import Filters, Names, filter_parameters, row_count
+
+ROLES = ("user", "assistant", "tool", "system", "tool arguments", "tool result")
+_FILTERS = (
+    "agent_name",
+    "session_id",
+    "user_id",
+    "run_id",
+    "service",
+    "tag",
+    "tool_name",
+    "role",
+    "since",
+    "until",
+)
+
+
+class SearchFilters(Filters, total=False):
+    """
+    Which places a search takes in; `since` and `until` are about when it was said.
+
+    `role` is any of user, assistant, tool, system, `tool arguments` and `tool result`;
+    `tool` takes in these two as well.
+    """
+
+    role: Names
+
+
+class SearchReports:
+    """
+    The part of `Queries` that searches.
+    """
+
+    _clock: Callable[[], int]
+    _searcher: Searcher
+
+    def _alone(self) -> AbstractContextManager[None]:
+        raise NotImplementedError
+
+    def search(
+        self,
+        text: str,
+        *,
+        rank: bool = False,
+        timezone: str = "UTC",
+        limit: int = 20,
+        progress: Progress | None = None,
+        **filters: Unpack[SearchFilters],
+    ) -> Result:
+        """
+        Find where something was said, in messages and in what tools were given and gave.
+
+        All words of the text must be in one message, whatever their case and accents;
+        `"a phrase"`, `prefix*`, `one OR another`, and `-word` or `NOT word` do what they
+        say. Steps that were hidden or rolled back are found too, and marked.
+
+        Args:
+            rank: The best matches first; otherwise the latest.
+            timezone: Where `since` and `until` without an offset are read.
+            progress: Called with how many messages were read and how many are to be, where
+                the index lacks some, as the first time.
+
+        Returns:
+            said_at, run_id, agent_name, session_id, user_id, service, role, tool_name,
+            step_id, condensed (what the model sees in the place of the step), hidden,
+            rolled_back, is_error, message_id, score (BM25, more is better; None without
+            `rank`), snippet, and marks, where matches begin and end in the snippet.
+
+        Raises:
+            QueryError: The text, a filter, time or limit makes no sense.
+        """
+        parameters = filter_parameters(filters, _FILTERS, zone=timezone, now_ns=self._clock())
+        for role in parameters["role"] or ():
+            if role not in ROLES:
+                raise QueryError(f"unknown role {role!r}: give one of {', '.join(ROLES)}")
+        most = row_count("limit", limit, least=1)
+        if most is None:
+            raise QueryError("limit=None is not a number of rows: give a whole number from 1 on")
+        asked = Asked(text, parameters, min(most, 1 << 32), rank, progress)
+        with self._alone():
+            return self._searcher.search(asked)
