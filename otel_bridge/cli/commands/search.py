@@ -61,7 +61,7 @@ def search(
         write_rows(result.dicts(), _COLUMNS, form, empty=empty, keys=list(result.columns))
     if len(result) == limit:
         which = "best" if rank else "latest"
-        note(f"the {which} {counted(limit, "hit")}; --limit shows more")
+        note(f"the {which} {counted(limit, 'hit')}; --limit shows more")
     return 0
 
 
