@@ -2,8 +2,8 @@
 How a text falls into words: the same in the index, in what is searched for, and where
 matches are marked.
 
-SQLite's tokenizer makes words of letters and digits, and tells neither case nor accents
-apart. It takes a sentence in Chinese, Japanese or Thai, which have no spaces, for one
+SQLite's tokenizer makes words of letters, marks and digits, and tells neither case nor
+accents apart. It takes a sentence in Chinese, Japanese or Thai, which have no spaces, for one
 word, so that each of their characters is made a word of its own here; several in a row
 are then found as a phrase. The same goes for emoji.
 """
@@ -11,7 +11,7 @@ are then found as a phrase. The same goes for emoji.
 import re
 import unicodedata
 
-TOKENIZER = "tokenize = \"unicode61 remove_diacritics 2 categories 'L* N* Co So'\""
+TOKENIZER = "tokenize = \"unicode61 remove_diacritics 2 categories 'L* M* N* Co So'\""
 # A control character: never part of a word, and taken out of what is shown.
 APART = "\x1f"
 
@@ -27,6 +27,8 @@ _ALONE = re.compile(
     "])"
 )
 _CONTROLS = re.compile("[\x00-\x03\x1f]")
+# They choose between two looks of one character.
+_SELECTORS = re.compile("[\ufe00-\ufe0f]")
 
 
 def spaced(text: str) -> str:
@@ -36,4 +38,5 @@ def spaced(text: str) -> str:
     text = _CONTROLS.sub(" ", text)
     if text.isascii():
         return text
-    return _ALONE.sub(f"{APART}\\1{APART}", unicodedata.normalize("NFC", text))
+    text = _SELECTORS.sub(APART, unicodedata.normalize("NFC", text))
+    return _ALONE.sub(f"{APART}\\1{APART}", text)
