@@ -5,6 +5,7 @@ Search: what was said is found where it was said, and nothing else is.
 import contextlib
 import json
 import unicodedata
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -136,27 +137,35 @@ _LETTERS = st.characters(
 )
 
 
+@pytest.fixture(scope="module")
+def growing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Recorded, Queries]]:
+    """
+    A database that is searched while messages are added to it.
+    """
+    recorded = Recorded(tmp_path_factory.mktemp("growing") / "runs.db")
+    with Queries(recorded.path) as queries:
+        yield recorded, queries
+    recorded.close()
+
+
 @given(texts=st.lists(st.text(_LETTERS, max_size=60), min_size=1, max_size=6), data=st.data())
 @settings(max_examples=100, deadline=None)
 def test_every_word_of_a_message_finds_it(
-    tmp_path_factory: pytest.TempPathFactory, texts: list[str], data: st.DataObject
+    growing: tuple[Recorded, Queries], texts: list[str], data: st.DataObject
 ) -> None:
     """
     Each word of each stored message finds it, and the snippet marks the word.
     """
+    recorded, queries = growing
     words = [(at, word) for at, text in enumerate(texts) for word in _words(text)]
-    if not words:
-        return
-    recorded = Recorded(tmp_path_factory.mktemp("words") / "runs.db")
-    ids = say(recorded, *texts)
-    recorded.close()
-    with Queries(recorded.path) as queries:
-        for at, word in data.draw(st.lists(st.sampled_from(words), max_size=5)):
-            rows = {row["message_id"]: row for row in queries.search(f'"{word}"')}
-            row = rows[ids[at]]
-            assert row["marks"]
-            for begun, ended in row["marks"]:
-                assert 0 <= begun < ended <= len(row["snippet"])
+    run_id = uuid.uuid4().hex
+    ids = say(recorded, *texts, run_id=run_id)
+    for at, word in data.draw(st.lists(st.sampled_from(words), max_size=5)) if words else ():
+        rows = {row["message_id"]: row for row in queries.search(f'"{word}"', run_id=run_id)}
+        row = rows[ids[at]]
+        assert row["marks"]
+        for begun, ended in row["marks"]:
+            assert 0 <= begun < ended <= len(row["snippet"])
 
 
 def _words(text: str) -> list[str]:
@@ -374,16 +383,18 @@ def test_what_a_tool_gave_is_one_hit(backend: Backend) -> None:
         assert len(queries.search("needle")) == 5
 
 
-@pytest.mark.parametrize("common", [0, 3, 10_000])
+@pytest.mark.parametrize("candidates", [50, 1000])
+@pytest.mark.parametrize("common", [0, 10_000])
 @pytest.mark.parametrize("limit", [1, 7, 500])
 def test_common_words_are_found_as_rare_ones_are(
-    recorded: Recorded, monkeypatch: pytest.MonkeyPatch, common: int, limit: int
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch, common: int, candidates: int, limit: int
 ) -> None:
     """
     However many messages a word is in, the hits are the latest that pass the filters.
     """
     monkeypatch.setattr(searcher, "_COMMON", common)
     monkeypatch.setattr("otel_bridge_queries.search.places._NEWEST_STEPS", 20)
+    monkeypatch.setattr("otel_bridge_queries.search.places._CANDIDATES", candidates)
     expected = []
     with recorded:
         for run in range(4):

@@ -8,6 +8,8 @@ the index says of a message that is gone or another one is never shown.
 import sqlite3
 from collections.abc import Mapping
 
+from otel_bridge_storage.errors import NotInstalledError
+
 from otel_bridge_queries.search.words import TOKENIZER, spaced
 
 OPENED, CLOSED = "\x02", "\x03"
@@ -18,11 +20,21 @@ class Highlighter:
     A full-text index in memory of the texts at hand.
 
     May be used from any thread, one at a time.
+
+    Raises:
+        NotInstalledError: SQLite came without full-text search.
     """
 
     def __init__(self) -> None:
         self._memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        self._memory.execute(f"CREATE VIRTUAL TABLE shown USING fts5(text, role, {TOKENIZER})")
+        try:
+            self._memory.execute(f"CREATE VIRTUAL TABLE shown USING fts5(text, role, {TOKENIZER})")
+        except sqlite3.OperationalError as error:
+            self._memory.close()
+            raise NotInstalledError(
+                f"this Python's SQLite has no full-text search ({error}): "
+                "use a Python whose SQLite has FTS5"
+            ) from error
         self._memory.execute("CREATE VIRTUAL TABLE terms USING fts5vocab(shown, 'row')")
 
     def has_words(self, text: str) -> bool:

@@ -3,7 +3,7 @@ Where messages were said: the places in runs that messages have, newest or best 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -15,7 +15,9 @@ from otel_bridge_queries.result import Result
 
 TABLES = ("run_keys", "steps", "tool_texts", "first_messages")
 
+NONE = "[]"
 _NEWEST_STEPS = 1000
+_CANDIDATES = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,15 @@ class Place:
 class Listed:
     """
     Places, with the names and types of their columns.
+
+    Attributes:
+        whole: There are no older ones.
     """
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
     places: list[Place]
+    whole: bool = True
 
     def __len__(self) -> int:
         return len(self.places)
@@ -78,24 +84,29 @@ class Places:
             scores: How well the messages match, likewise; the best come first then.
         """
         # What a tool gave is a step as well as a rule, and is then left out.
-        given = {"found": found, "prompts": prompts, "scores": scores, "limit": 2 * self.limit}
-        listed = self._listed(given)
+        most = 0 if found == NONE else 2 * self.limit
+        listed = self._listed({"found": found, "prompts": prompts, "scores": scores}, most)
         del listed.places[self.limit :]
         return listed
 
-    def newest(self) -> Listed:
+    def newest(self) -> Iterator[Listed]:
         """
-        List all of the newest places there are, whatever was said there.
+        List the newest places, whatever was said there: those of some time, and then, if
+        there are filters, so many that pass them.
         """
         with self._loader.current(TABLES):
             rows = self._fetch("search_window.sql", {"steps": _NEWEST_STEPS}).rows
-        return self._listed({"from_ns": rows[0][0] if rows else None})
+        if rows:
+            yield replace(self._listed({"from_ns": rows[0][0]}), whole=False)
+        if not rows or any(value is not None for value in self._filters.values()):
+            yield self._listed({}, _CANDIDATES)
 
-    def _listed(self, given: Mapping[str, Any]) -> Listed:
-        absent = dict.fromkeys(("found", "prompts", "scores", "from_ns", "limit"))
+    def _listed(self, given: Mapping[str, Any], most: int | None = None) -> Listed:
+        absent = dict.fromkeys(("found", "prompts", "scores", "from_ns"))
         with self._loader.current(TABLES):
-            result = self._fetch("search.sql", {**absent, **self._filters, **given})
-        return Listed(result.columns, result.types, list(_once(result)))
+            result = self._fetch("search.sql", {**absent, **self._filters, **given, "limit": most})
+        whole = most is None or len(result) < most
+        return Listed(result.columns, result.types, list(_once(result)), whole)
 
     def _fetch(self, name: str, parameters: Mapping[str, Any]) -> Result:
         try:

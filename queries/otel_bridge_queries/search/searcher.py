@@ -110,9 +110,13 @@ class _Opened:
     """
 
     def __init__(self, database: str | Path) -> None:
-        self.source = open_source(database)
-        self.file = IndexFile(address_of(database).path)
         self.highlighter = Highlighter()
+        try:
+            self.source = open_source(database)
+        except BaseException:
+            self.highlighter.close()
+            raise
+        self.file = IndexFile(address_of(database).path)
 
     def shown(self, listed: Listed, expression: str) -> Result:
         """
@@ -146,10 +150,10 @@ class _Opened:
 def _latest(parts: Parts, expression: str, places: Places) -> Listed:
     found = parts.matching(expression, _COMMON)
     if found is None:
-        newest = places.newest()
-        _keep_matching(parts, expression, newest, places.limit)
-        if len(newest) == places.limit:
-            return newest
+        for newest in places.newest():
+            _keep_matching(parts, expression, newest, places.limit)
+            if newest.whole or len(newest) == places.limit:
+                return newest
         found = parts.matching(expression) or []
     return places.of(_joined(found), _joined(parts.prompts(expression)))
 
