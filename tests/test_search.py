@@ -384,7 +384,7 @@ def test_what_a_tool_gave_is_one_hit(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("candidates", [50, 1000])
-@pytest.mark.parametrize("common", [0, 10_000])
+@pytest.mark.parametrize("common", [0, 30, 10_000])
 @pytest.mark.parametrize("limit", [1, 7, 500])
 def test_common_words_are_found_as_rare_ones_are(
     recorded: Recorded, monkeypatch: pytest.MonkeyPatch, common: int, candidates: int, limit: int
@@ -393,6 +393,9 @@ def test_common_words_are_found_as_rare_ones_are(
     However many messages a word is in, the hits are the latest that pass the filters.
     """
     monkeypatch.setattr(searcher, "_COMMON", common)
+    monkeypatch.setattr(searcher, "_VERY_COMMON", common)
+    monkeypatch.setattr("otel_bridge_queries.search.index.PART_IDS", 16)
+    monkeypatch.setattr("otel_bridge_queries.search.index._TELLING", 20)
     monkeypatch.setattr("otel_bridge_queries.search.places._NEWEST_STEPS", 20)
     monkeypatch.setattr("otel_bridge_queries.search.places._CANDIDATES", candidates)
     expected = []
@@ -407,6 +410,9 @@ def test_common_words_are_found_as_rare_ones_are(
                 expected.append((-time_ns, number))
     wanted = [number for _, number in sorted(expected)][:limit]
     assert found(recorded.path, "common odd", agent_name="a1", limit=limit) == wanted
+    everyone = found(recorded.path, "common odd", limit=500)
+    assert len(everyone) == 80
+    assert found(recorded.path, "common odd", limit=limit) == everyone[:limit]
 
 
 def test_the_best_match_comes_first_if_asked(recorded: Recorded) -> None:

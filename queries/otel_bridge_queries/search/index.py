@@ -7,7 +7,8 @@ database in its range, and the same last one, is a part of that database and com
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ FORMAT = 1
 Progress = Callable[[int, int], None]
 
 _CHUNK_MESSAGES = 20_000
+_TELLING = 20_000
 _CHUNK_CHARACTERS = 1 << 24
 _TABLES = (
     "CREATE TABLE state (erasures INTEGER NOT NULL)",
@@ -105,8 +107,7 @@ class Index:
             try:
                 known = self._known()
                 if _missing(known, last) is None:
-                    numbers = sorted(known, reverse=True)
-                    yield Parts([Part(self._connection, number) for number in numbers])
+                    yield Parts(self._connection, {n: part.messages for n, part in known.items()})
                     return
             finally:
                 self._connection.rollback()
@@ -213,19 +214,24 @@ class Parts:
     The parts of an index that is held still, the newest first.
     """
 
-    def __init__(self, parts: list[Part]) -> None:
-        self._parts = parts
+    def __init__(self, connection: sqlite3.Connection, messages: Mapping[int, int]) -> None:
+        self._messages = messages
+        self._parts = [Part(connection, number) for number in sorted(messages, reverse=True)]
 
     def matching(self, expression: str, most: int | None = None) -> list[Found] | None:
         """
-        Give what matches, by part; None if it is more than `most` messages.
+        Give what matches, by part; None if it is more than about `most` messages.
         """
-        found, left = [], most
+        found, count, seen = [], 0, 0
+        total = sum(self._messages.values())
         for part in self._parts:
-            some = part.matching(expression, None if left is None else left + 1)
-            if left is not None:
-                left -= some.count
-                if left < 0:
+            some = part.matching(expression, None if most is None else most - count + 1)
+            count += some.count
+            seen += self._messages[part.number]
+            if most is not None:
+                # After some thousand messages the rest can be guessed.
+                expected = count * total // seen if seen >= _TELLING else 0
+                if max(count, expected) > most:
                     return None
             found.append(some)
         return found
@@ -243,16 +249,18 @@ class Parts:
         """
         return [part.prompts(expression) for part in self._parts]
 
-    def matches(self, expression: str, message: int, *, prompt: bool) -> bool:
+    def among(self, expression: str, messages: Iterable[int], *, prompts: bool) -> set[int]:
         """
-        Whether one message matches, and is a system prompt if that is asked.
+        Give those of some messages that match, and are system prompts if that is asked.
         """
-        wanted = (message - 1) // PART_IDS
-        return any(
-            part.matches(expression, message, prompt=prompt)
-            for part in self._parts
-            if part.number == wanted
-        )
+        by_part: defaultdict[int, set[int]] = defaultdict(set)
+        for message in messages:
+            by_part[(message - 1) // PART_IDS].add(message)
+        found: set[int] = set()
+        for part in self._parts:
+            if part.number in by_part:
+                found |= part.among(expression, by_part[part.number], prompts=prompts)
+        return found
 
 
 def _missing(known: dict[int, _Known], last: int) -> int | None:

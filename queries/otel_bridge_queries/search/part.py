@@ -3,7 +3,7 @@ One part of the index: a full-text table without the texts.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from otel_bridge_queries.search.words import TOKENIZER
@@ -89,16 +89,17 @@ class Part:
         )
         return rows.fetchall()
 
-    def matches(self, expression: str, message: int, *, prompt: bool) -> bool:
+    def among(self, expression: str, messages: Collection[int], *, prompts: bool) -> set[int]:
         """
-        Whether one message matches, and is a system prompt if that is asked.
+        Give those of some messages that match, and are system prompts if that is asked.
         """
-        wanted = _in_prompt(expression) if prompt else _in_text(expression)
-        found = self._connection.execute(
-            f"SELECT 1 FROM {self._table} WHERE {self._table} MATCH ? AND rowid = ?",  # noqa: S608 - a number
-            (wanted, message),
+        wanted = _in_prompt(expression) if prompts else _in_text(expression)
+        rows = self._connection.execute(
+            f"SELECT rowid FROM {self._table} WHERE {self._table} MATCH ? "  # noqa: S608 - a number
+            "AND rowid BETWEEN ? AND ?",
+            (wanted, min(messages), max(messages)),
         )
-        return found.fetchone() is not None
+        return {row_id for (row_id,) in rows}.intersection(messages)
 
     def _found(self, expression: str, most: int | None) -> Found:
         row = self._connection.execute(

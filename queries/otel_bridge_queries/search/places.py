@@ -16,8 +16,8 @@ from otel_bridge_queries.result import Result
 TABLES = ("run_keys", "steps", "tool_texts", "first_messages")
 
 NONE = "[]"
-_NEWEST_STEPS = 1000
-_CANDIDATES = 2000
+_NEWEST_STEPS = 20_000
+_CANDIDATES = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ class Places:
         self._loader = loader
         self._filters = filters
         self.limit = limit
+        self.filtered = any(value is not None for value in filters.values())
 
     def of(self, found: str, prompts: str, scores: str | None = None) -> Listed:
         """
@@ -91,14 +92,17 @@ class Places:
 
     def newest(self) -> Iterator[Listed]:
         """
-        List the newest places, whatever was said there: those of some time, and then, if
-        there are filters, so many that pass them.
+        List the newest places that pass the filters, whatever was said there: of those of
+        some time, and of all if filters leave few of these.
         """
         with self._loader.current(TABLES):
             rows = self._fetch("search_window.sql", {"steps": _NEWEST_STEPS}).rows
+        few = True
         if rows:
-            yield replace(self._listed({"from_ns": rows[0][0]}), whole=False)
-        if not rows or any(value is not None for value in self._filters.values()):
+            listed = self._listed({"from_ns": rows[0][0]}, _CANDIDATES)
+            few = listed.whole and self.filtered
+            yield replace(listed, whole=False)
+        if few:
             yield self._listed({}, _CANDIDATES)
 
     def _listed(self, given: Mapping[str, Any], most: int | None = None) -> Listed:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,10 @@ from otel_bridge_queries.search.snippet import snippet_of
 from otel_bridge_queries.search.stored_messages import StoredMessages
 from otel_bridge_queries.sources import open_source
 
-# Of words that more messages have, the newest places are looked at first.
-_COMMON = 20_000
+# Of words that more messages have, the newest places are looked at first; where filters
+# leave few of those, it pays for very common words only.
+_COMMON = 30_000
+_VERY_COMMON = 100_000
 _BEST = 2000
 _ATTEMPTS = 3
 
@@ -148,7 +151,7 @@ class _Opened:
 
 
 def _latest(parts: Parts, expression: str, places: Places) -> Listed:
-    found = parts.matching(expression, _COMMON)
+    found = parts.matching(expression, _VERY_COMMON if places.filtered else _COMMON)
     if found is None:
         for newest in places.newest():
             _keep_matching(parts, expression, newest, places.limit)
@@ -159,17 +162,16 @@ def _latest(parts: Parts, expression: str, places: Places) -> Listed:
 
 
 def _keep_matching(parts: Parts, expression: str, listed: Listed, limit: int) -> None:
-    known: dict[tuple[int, bool], bool] = {}
-    kept = []
-    for place in listed.places:
-        key = (place.message, place.is_prompt)
-        if key not in known:
-            known[key] = parts.matches(expression, place.message, prompt=place.is_prompt)
-        if known[key]:
-            kept.append(place)
-        if len(kept) == limit:
-            break
-    listed.places[:] = kept
+    found = {
+        prompts: parts.among(
+            expression,
+            {place.message for place in listed.places if place.is_prompt == prompts},
+            prompts=prompts,
+        )
+        for prompts in (False, True)
+    }
+    kept = (place for place in listed.places if place.message in found[place.is_prompt])
+    listed.places[:] = islice(kept, limit)
 
 
 def _best(parts: Parts, expression: str, places: Places) -> Listed:
