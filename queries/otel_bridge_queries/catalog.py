@@ -86,8 +86,26 @@ RUN_VIEWS = Report(
     "run_views", ("runs", "open_runs", "steps"), filters=(*_CALL_KEYS, "tag", "status", *_BOUNDS)
 )
 STEP_VIEWS = Report("step_views", ("run_keys", "steps"), filters=("run_id", "session_id"))
+SEARCH = Report(
+    "search",
+    ("run_keys", "steps", "tool_texts", "first_messages"),
+    filters=(*_RUN_KEYS, "tag", "tool_name", "role", *_BOUNDS),
+)
+SEARCH_WINDOW = Report("search_window", ("steps",))
 
-REPORTS = (COST, UNPRICED, COST_CHECK, TOKENS, LATENCY, TOOLS, ERRORS, RUN_VIEWS, STEP_VIEWS)
+REPORTS = (
+    COST,
+    UNPRICED,
+    COST_CHECK,
+    TOKENS,
+    LATENCY,
+    TOOLS,
+    ERRORS,
+    RUN_VIEWS,
+    STEP_VIEWS,
+    SEARCH,
+    SEARCH_WINDOW,
+)
 
 VIEWS = {
     "runs": ("runs", "open_runs", "texts"),

@@ -9,11 +9,10 @@ from typing import Any
 import duckdb
 from otel_bridge_storage.errors import QueryError
 
-from otel_bridge_queries.engine import fetch, read_sql
+from otel_bridge_queries.catalog import SEARCH, SEARCH_WINDOW, Report
+from otel_bridge_queries.engine import fetch
 from otel_bridge_queries.loader import Loader
 from otel_bridge_queries.result import Result
-
-TABLES = ("run_keys", "steps", "tool_texts", "first_messages")
 
 NONE = "[]"
 _NEWEST_STEPS = 20_000
@@ -95,8 +94,7 @@ class Places:
         List the newest places that pass the filters, whatever was said there: of those of
         some time, and of all if filters leave few of these.
         """
-        with self._loader.current(TABLES):
-            rows = self._fetch("search_window.sql", {"steps": _NEWEST_STEPS}).rows
+        rows = self._fetch(SEARCH_WINDOW, {"steps": _NEWEST_STEPS}).rows
         few = True
         if rows:
             listed = self._listed({"from_ns": rows[0][0]}, _CANDIDATES)
@@ -107,16 +105,16 @@ class Places:
 
     def _listed(self, given: Mapping[str, Any], most: int | None = None) -> Listed:
         absent = dict.fromkeys(("found", "prompts", "scores", "from_ns"))
-        with self._loader.current(TABLES):
-            result = self._fetch("search.sql", {**absent, **self._filters, **given, "limit": most})
+        result = self._fetch(SEARCH, {**absent, **self._filters, **given, "limit": most})
         whole = most is None or len(result) < most
         return Listed(result.columns, result.types, list(_once(result)), whole)
 
-    def _fetch(self, name: str, parameters: Mapping[str, Any]) -> Result:
-        try:
-            return fetch(self._engine, read_sql(name), parameters)
-        except duckdb.Error as error:
-            raise QueryError(f"the search failed: {error}") from error
+    def _fetch(self, report: Report, parameters: Mapping[str, Any]) -> Result:
+        with self._loader.current(report.tables):
+            try:
+                return fetch(self._engine, report.sql, parameters)
+            except duckdb.Error as error:
+                raise QueryError(f"the search failed: {error}") from error
 
 
 def _once(result: Result) -> Iterator[Place]:

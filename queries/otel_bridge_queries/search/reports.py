@@ -8,24 +8,13 @@ from typing import Unpack
 
 from otel_bridge_storage.errors import QueryError
 
+from otel_bridge_queries.catalog import SEARCH
 from otel_bridge_queries.result import Result
 from otel_bridge_queries.search.index import Progress
 from otel_bridge_queries.search.searcher import Asked, Searcher
 from otel_bridge_queries.selection import Filters, Names, filter_parameters, row_count
 
 ROLES = ("user", "assistant", "tool", "system", "tool arguments", "tool result")
-_FILTERS = (
-    "agent_name",
-    "session_id",
-    "user_id",
-    "run_id",
-    "service",
-    "tag",
-    "tool_name",
-    "role",
-    "since",
-    "until",
-)
 
 
 class SearchFilters(Filters, total=False):
@@ -82,7 +71,9 @@ class SearchReports:
         Raises:
             QueryError: The text, a filter, time or limit makes no sense.
         """
-        parameters = filter_parameters(filters, _FILTERS, zone=timezone, now_ns=self._clock())
+        parameters = filter_parameters(
+            filters, SEARCH.filters, zone=timezone, now_ns=self._clock()
+        )
         for role in parameters["role"] or ():
             if role not in ROLES:
                 raise QueryError(f"unknown role {role!r}: give one of {', '.join(ROLES)}")
