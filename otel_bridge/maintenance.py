@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from otel_bridge_queries.columnar.purging import purge
+from otel_bridge_queries.erasing import forget_erased
 from otel_bridge_storage import erasure, repricing
 from otel_bridge_storage import rebuild as rebuilding
 from otel_bridge_storage.database import Database
@@ -116,20 +116,17 @@ def erase(
             may be left in it.
         DatabaseError: There is no such database, or it cannot be written.
     """
-    with _opened(database) as opened:
-        try:
-            return erasure.erase(
-                opened,
-                reader=Dialects(),
-                pricer=prices_of(),
-                run_id=run_id,
-                session_id=session_id,
-                user_id=user_id,
-                tenant_id=tenant_id,
-                hold_tags=hold_tags,
-            )
-        finally:
-            purge(database)
+    with _erasing(database) as opened:
+        return erasure.erase(
+            opened,
+            reader=Dialects(),
+            pricer=prices_of(),
+            run_id=run_id,
+            session_id=session_id,
+            user_id=user_id,
+            tenant_id=tenant_id,
+            hold_tags=hold_tags,
+        )
 
 
 def prune(
@@ -158,22 +155,18 @@ def prune(
             may be left in it.
         DatabaseError: There is no such database, or it cannot be written.
     """
-    with _opened(database) as opened:
-        try:
-            return erasure.prune(
-                opened,
-                reader=Dialects(),
-                pricer=prices_of(),
-                before_ns=None if older_than is None else _moment_ns("older_than", older_than),
-                max_bytes=max_bytes,
-                keep_errors=keep_errors,
-                hold_tags=hold_tags,
-                dry_run=dry_run,
-                progress=progress,
-            )
-        finally:
-            if not dry_run:
-                purge(database)
+    with _erasing(database) as opened:
+        return erasure.prune(
+            opened,
+            reader=Dialects(),
+            pricer=prices_of(),
+            before_ns=None if older_than is None else _moment_ns("older_than", older_than),
+            max_bytes=max_bytes,
+            keep_errors=keep_errors,
+            hold_tags=hold_tags,
+            dry_run=dry_run,
+            progress=progress,
+        )
 
 
 @contextmanager
@@ -183,6 +176,16 @@ def _opened(target: str | Path) -> Iterator[Database]:
             yield database
         except DBAPIError as error:
             raise DatabaseError(f"{database.address} refused: {error.orig}") from error
+
+
+@contextmanager
+def _erasing(target: str | Path) -> Iterator[Database]:
+    with _opened(target) as database:
+        try:
+            yield database
+        finally:
+            # Also where the rows are gone and the file could not be written anew.
+            forget_erased(target)
 
 
 def _moment_ns(name: str, moment: timedelta | datetime) -> int:

@@ -18,6 +18,7 @@ from otel_bridge.cli import (
     options,
     querying,
     reporting,
+    searching,
     single_runs,
 )
 from otel_bridge.cli.failures import guard
@@ -192,3 +193,4 @@ drawing.add_commands(_command)
 maintenance.add_commands(_command)
 explaining.add_commands(_command)
 querying.add_commands(_command)
+searching.add_commands(_command)

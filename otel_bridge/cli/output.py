@@ -8,14 +8,14 @@ table or document is made.
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.text import Text
 
 from otel_bridge.cli import documents
-from otel_bridge.cli.escape import one_line, visible_lines
+from otel_bridge.cli.escape import one_line, visible, visible_lines
 from otel_bridge.cli.formats import Format
 from otel_bridge.cli.layout import Column
 from otel_bridge.cli.tables import STYLE, Row, build_table
@@ -54,6 +54,14 @@ def write_line(line: str = "", style: str = "") -> None:
     Write one line for people; the terminal folds it where it is too long.
     """
     _console().print(Text(visible_lines(line), style=style), soft_wrap=True)
+
+
+def write_pieces(pieces: Iterable[tuple[str, str]]) -> None:
+    """
+    Write one line for people in pieces, each a text and its style.
+    """
+    line = Text.assemble(*((visible(text), style) for text, style in pieces))
+    _console().print(line, soft_wrap=True)
 
 
 def write_table(rows: Sequence[Row], columns: Sequence[Column]) -> None:

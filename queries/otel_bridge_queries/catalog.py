@@ -16,7 +16,7 @@ _BOUNDS = ("since", "until")
 _LABELS = ("tag", METADATA)
 _LLM_KEYS = (*_CALL_KEYS, "operation", "status", *TIME_KEYS, *_LABELS)
 _LLM_FILTERS = (*_CALL_KEYS, "operation", "status", *_LABELS, *_BOUNDS)
-FILTERS = (*_CALL_KEYS, "operation", "status", "tool_name", "tag")
+FILTERS = (*_CALL_KEYS, "operation", "status", "tool_name", "role", "tag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,26 @@ RUN_VIEWS = Report(
     filters=(*_CALL_KEYS, "status", *_LABELS, *_BOUNDS),
 )
 STEP_VIEWS = Report("step_views", ("runs", "steps"), filters=("run_id", "session_id"))
+SEARCH = Report(
+    "search",
+    ("runs", "steps", "tool_calls", "llm_calls"),
+    filters=(*_RUN_KEYS, "tool_name", "role", *_LABELS, *_BOUNDS),
+)
+SEARCH_WINDOW = Report("search_window", ("steps",))
 
-REPORTS = (COST, UNPRICED, COST_CHECK, TOKENS, LATENCY, TOOLS, ERRORS, RUN_VIEWS, STEP_VIEWS)
+REPORTS = (
+    COST,
+    UNPRICED,
+    COST_CHECK,
+    TOKENS,
+    LATENCY,
+    TOOLS,
+    ERRORS,
+    RUN_VIEWS,
+    STEP_VIEWS,
+    SEARCH,
+    SEARCH_WINDOW,
+)
 
 VIEWS = {
     "runs": ("runs", "open_runs", "messages"),

@@ -98,6 +98,14 @@ class _PostgresSnapshot:
             if rows:
                 yield _lists(relation, rows)
 
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """
+        Answer a SELECT that SQLite and PostgreSQL understand, with `?` for parameters.
+        """
+        with self._reader.cursor(name="rows") as cursor:
+            cursor.itersize = _FETCHED_ROWS
+            yield from cursor.execute(statement.replace("?", "%s").encode(), parameters)
+
     def texts(self, ids: Iterable[int]) -> dict[int, str | None]:
         """
         Give the texts of messages by id.

@@ -11,11 +11,12 @@ from otel_bridge_queries.reports.listing import ListingReports
 from otel_bridge_queries.reports.spending import SpendingReports
 from otel_bridge_queries.reports.timing import TimingReports
 from otel_bridge_queries.result import Result
+from otel_bridge_queries.search import SearchReports
 from otel_bridge_queries.selection import row_count
 from otel_bridge_queries.statements import reading_of
 
 
-class Queries(SpendingReports, TimingReports, FailingReports, ListingReports):
+class Queries(SpendingReports, TimingReports, FailingReports, ListingReports, SearchReports):
     """
     Reports over a recorded database, each as of one moment.
 

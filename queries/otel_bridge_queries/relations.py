@@ -8,7 +8,7 @@ nothing.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from otel_bridge_queries.texts import distinct_texts, message_text
+from otel_bridge_queries.texts import distinct_texts, first_id, message_text
 
 # All offsets of time zones since 1972 are whole quarters of an hour, so that every
 # calendar begins its hours and days with one.
@@ -179,6 +179,8 @@ _LLM_CALLS = Relation(
         ),
         *_columns("llm_calls", "BIGINT", "emitted_cost_picousd iteration"),
         *_columns("llm_calls", "VARCHAR[]", "finish_reasons"),
+        # A system prompt is no step: it is what a call's input begins with.
+        Column("first_message", "BIGINT", "llm_calls.input_messages", first_id),
         *_SPAN_IDS,
     ),
     "LEFT JOIN spans ON spans.id = llm_calls.span "

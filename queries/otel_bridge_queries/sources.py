@@ -2,9 +2,9 @@
 Where the rows of the reports come from: one snapshot of a database at a time.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from otel_bridge_storage.addresses import Address
 
@@ -27,6 +27,11 @@ class Snapshot(Protocol):
     def chunks(self, relation: Relation) -> Iterator[list[str]]:
         """
         Read a relation, part by part, each column of a part as a JSON list.
+        """
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """
+        Answer a SELECT that SQLite and PostgreSQL understand, with `?` for parameters.
         """
 
     def texts(self, ids: Iterable[int]) -> dict[int, str | None]:

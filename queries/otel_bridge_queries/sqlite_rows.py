@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from otel_bridge_queries.relations import Column, Relation
-from otel_bridge_queries.texts import distinct_texts, message_text
+from otel_bridge_queries.texts import distinct_texts, first_id, message_text
 
-_FUNCTIONS = (message_text, distinct_texts)
+_FUNCTIONS = (message_text, distinct_texts, first_id)
 _NO_KEY = -1
 _LAST_KEY = 2**63 - 1
 
@@ -119,9 +119,10 @@ def _chunk_statement(relation: Relation, among: str | None = None) -> str:
 def _expression(column: Column) -> str:
     if column.function is None:
         return column.source
-    # An empty list is common, stays as it is, and is not worth a call of Python.
+    # An empty list is common, and not worth a call of Python.
+    empty = "'[]'" if column.type == "VARCHAR[]" else "NULL"
     called = f"{column.function.__name__}({column.source})"
-    return f"CASE WHEN {column.source} = '[]' THEN '[]' ELSE {called} END"
+    return f"CASE WHEN {column.source} = '[]' THEN {empty} ELSE {called} END"
 
 
 def _text(value: bytes) -> str:

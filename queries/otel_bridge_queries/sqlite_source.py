@@ -7,8 +7,9 @@ drop the locks of the first.
 
 import json
 import sqlite3
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from otel_bridge_storage.addresses import Address
 from otel_bridge_storage.errors import DatabaseError
@@ -81,6 +82,12 @@ class SqliteSnapshot:
         """
         for chunk in sqlite_rows.chunks(self.reader, relation, size=sources.CHUNK_ROWS):
             yield chunk.lists[1:]
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """
+        Answer a SELECT that SQLite and PostgreSQL understand, with `?` for parameters.
+        """
+        return self.reader.execute(statement, parameters)
 
     def texts(self, ids: Iterable[int]) -> dict[int, str | None]:
         """

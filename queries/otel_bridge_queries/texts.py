@@ -41,6 +41,14 @@ def distinct_texts(items: str | None) -> str:
     return json.dumps(list(dict.fromkeys(texts)))
 
 
+def first_id(items: str) -> str | None:
+    """
+    Give the first of a JSON list of ids.
+    """
+    first = items.strip("[]").partition(",")[0].strip()
+    return first if first.isdecimal() else None
+
+
 def _joined(parts: list[Any], kind: str, field: str) -> str:
     return "".join(
         _plain(part.get(field))

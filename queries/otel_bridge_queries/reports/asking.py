@@ -51,6 +51,7 @@ class Asking:
         cache: bool | None = None,
         progress: Progress | None = None,
     ) -> None:
+        self._database = database
         self._clock = clock
         self._turn = threading.RLock()
         self._closed = False
