@@ -45,6 +45,7 @@ HOMES = {
     "RunStore": "otel_bridge_storage.run_store",
     "carry": "otel_bridge.threads",
     "erase": "otel_bridge.maintenance",
+    "export_lake": "otel_bridge.lake",
     "install": "otel_bridge.bridge",
     "open_metadata_store": "otel_bridge_storage.threads",
     "prune": "otel_bridge.maintenance",

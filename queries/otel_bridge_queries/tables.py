@@ -244,7 +244,7 @@ _SPANS = Table(
             "VARCHAR",
             "trace_id span_id parent_span_id name role run_id status_message attributes",
         ),
-        *_columns("spans", "BIGINT", "kind start_ns end_ns status_code"),
+        *_columns("spans", "BIGINT", "id kind start_ns end_ns status_code"),
         *_columns("resources", "VARCHAR", "service"),
         Column("scope", "VARCHAR", "scopes.name"),
     ),
