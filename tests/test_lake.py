@@ -104,6 +104,7 @@ def database(tmp_path: Path) -> Edited:
     return edited
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(edits=EDITS)
 def test_a_lake_equals_the_database_after_any_edits(
@@ -332,7 +333,7 @@ def test_the_lake_explains_itself(database: Edited, tmp_path: Path) -> None:
     """
     The README in the lake names each column that the files have.
     """
-    import pyarrow.parquet
+    import pyarrow.parquet  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     lake = tmp_path / "lake"
     export(database.path, lake)
@@ -351,7 +352,7 @@ def test_a_place_that_cannot_be_written_is_named(database: Edited, tmp_path: Pat
     The error says which lake it was and why.
     """
     (tmp_path / "file").write_text("")
-    with pytest.raises(LakeError, match="the lake .*file"):
+    with pytest.raises(LakeError, match=r"the lake .*file"):
         export(database.path, tmp_path / "file")
     with pytest.raises(LakeError, match="nosuch://x"):
         LakeStore("nosuch://x", exporter="a")

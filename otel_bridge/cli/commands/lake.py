@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import typer
+from otel_bridge_queries.lake import Exported
 from otel_bridge_storage.errors import QueryError
 
 from otel_bridge.cli.output import write_line
 from otel_bridge.cli.progress import progress
 from otel_bridge.cli.texts import counted
-from otel_bridge.lake import Exported, export_lake
+from otel_bridge.lake import export_lake
 
 
 def lake(
@@ -53,7 +54,8 @@ def lake(
 
 def _said(exported: Exported, *, dry_run: bool) -> str:
     would = "would be " if dry_run else ""
+    files, rows = counted(exported.written, "file"), counted(exported.rows, "row")
     return (
-        f"{counted(exported.written, 'file')} {would}written with {counted(exported.rows, 'row')}, "
+        f"{files} {would}written with {rows}, "
         f"{exported.unchanged:,} unchanged, {exported.removed:,} {would}removed"
     )

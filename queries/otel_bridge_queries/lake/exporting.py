@@ -99,7 +99,7 @@ class LakeExport:
             with source as rows:
                 for table in chosen:
                     self._bring_up_to_date(table, rows, dry_run, progress or _ignore)
-        if not dry_run:
+        if self._done.written and not dry_run:
             self._explain()
         return self._done
 
@@ -186,9 +186,7 @@ class LakeExport:
 
 
 def _is_up_to_date(piece: Piece, entry: Entry | None, stamp: Stamp | None) -> bool:
-    return (
-        entry is not None and entry.fingerprint == piece.fingerprint and entry.stamp == stamp
-    )
+    return entry is not None and entry.fingerprint == piece.fingerprint and entry.stamp == stamp
 
 
 def _ignore(_done: int, _total: int) -> None:

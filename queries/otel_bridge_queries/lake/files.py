@@ -12,7 +12,9 @@ def write_parquet(stream: Any, batches: Any) -> None:
     Args:
         batches: An Arrow reader.
     """
-    from pyarrow.parquet import ParquetWriter
+    from pyarrow.parquet import (  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        ParquetWriter,
+    )
 
     with ParquetWriter(
         stream, batches.schema, compression="zstd", version="2.6", store_schema=False

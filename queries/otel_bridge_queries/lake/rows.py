@@ -56,9 +56,7 @@ class LakeRows:
         content: Whether what people, models and tools wrote is among them.
     """
 
-    def __init__(
-        self, engine: duckdb.DuckDBPyConnection, *, exporter: str, content: bool
-    ) -> None:
+    def __init__(self, engine: duckdb.DuckDBPyConnection, *, exporter: str, content: bool) -> None:
         self._engine = engine
         self._given = {"exporter": exporter, "content": content}
         self._content = content

@@ -92,7 +92,7 @@ class LakeStore:
             self._files.delete_file(self._full(path))
         if self._has_folders:
             try:
-                os.rmdir(self._full(path.rpartition("/")[0]))  # noqa: PTH106 - an Arrow path
+                os.rmdir(self._full(path.rpartition("/")[0]))
             except OSError:
                 return
 
@@ -145,7 +145,9 @@ class LakeStore:
         return match is not None and match["exporter"] == self._exporter
 
     def _selector(self, folder: str) -> Any:
-        from pyarrow.fs import FileSelector
+        from pyarrow.fs import (  # type: ignore[import-not-found, import-untyped, unused-ignore]
+            FileSelector,
+        )
 
         return FileSelector(self._full(folder), recursive=True, allow_not_found=True)
 
@@ -159,7 +161,7 @@ class LakeStore:
 
     @contextmanager
     def _told(self, doing: str) -> Iterator[None]:
-        import pyarrow
+        import pyarrow  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
         try:
             yield
@@ -174,8 +176,8 @@ def _file_system(place: str, endpoint: str | None) -> tuple[Any, str]:
     scheme, is_uri, _ = place.partition("://")
     if not is_uri:
         return LocalFileSystem(), Path(place).absolute().as_posix()
-    endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get(
-        "AWS_ENDPOINT_URL"
+    endpoint = (
+        endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     )
     if scheme == "s3" and endpoint:
         return _s3_at(endpoint), place.removeprefix("s3://")
@@ -206,7 +208,7 @@ def check_installed() -> None:
     """
     try:
         import pyarrow.fs
-        import pyarrow.parquet  # noqa: F401 - only whether it is there
+        import pyarrow.parquet  # type: ignore[import-not-found, import-untyped, unused-ignore]  # noqa: F401
     except ImportError as error:
         raise NotInstalledError(
             "pyarrow is not installed: run `pip install 'otel-bridge[lake]'`"

@@ -79,9 +79,7 @@ _TOOL_CALLS = LakeTable(
 )
 _STEPS = LakeTable("steps", ("steps",), "time_ns, run_id, ordinal, step_id", ("texts",), 10_000)
 _SPANS = LakeTable("spans", ("spans",), "start_ns, trace_id, span_id", group_rows=10_000)
-_MESSAGES = LakeTable(
-    "messages", (), "id", ("messages",), 5_000, by="bucket", width=_BUCKET_IDS
-)
+_MESSAGES = LakeTable("messages", (), "id", ("messages",), 5_000, by="bucket", width=_BUCKET_IDS)
 
 # Each group is read at one moment. Texts come after the spans that refer to them, and what
 # is large is on its own, so that memory holds one of them at a time.
@@ -101,9 +99,7 @@ def tables_named(names: Iterable[str] | None) -> frozenset[str]:
         return frozenset(NAMES)
     wanted = frozenset(names)
     if unknown := sorted(wanted.difference(NAMES)):
-        raise QueryError(
-            f"a lake has no table {unknown[0]!r}: choose from {', '.join(NAMES)}"
-        )
+        raise QueryError(f"a lake has no table {unknown[0]!r}: choose from {', '.join(NAMES)}")
     if not wanted:
         raise QueryError(f"name at least one table: {', '.join(NAMES)}")
     return wanted
