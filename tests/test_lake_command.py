@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lakes import DAY, assert_equal, files
+from backends import Backend, store
+from lakes import DAY, assert_equal, files, read
 from otel_bridge_storage.database_id import database_id
 from otel_bridge_storage.errors import NotInstalledError, QueryError
 from queries_data import NOON
 from test_lake import Edited
+from trees import agent, chat, span
 
 import otel_bridge
 from otel_bridge.cli.main import run_with
@@ -147,6 +149,19 @@ def test_the_id_stays_with_the_database(database: Path, tmp_path: Path) -> None:
     second = otel_bridge.export_lake(moved, lake)
     assert first.exporter == second.exporter
     assert (second.written, second.unchanged) == (0, first.written)
+
+
+def test_every_kind_of_database_can_be_exported(backend: Backend, tmp_path: Path) -> None:
+    """
+    A lake is made from each kind of database, which keeps its id.
+    """
+    store(backend.target, [[span(1, 1, **agent("a")), span(1, 2, 1, **chat("r", 3))]])
+    first = otel_bridge.export_lake(backend.target, tmp_path / "lake")
+    assert first.exporter == database_id(backend.target)
+    second = otel_bridge.export_lake(backend.target, tmp_path / "lake")
+    assert (second.written, second.unchanged, second.removed) == (0, first.written, 0)
+    found = read(tmp_path / "lake", "llm_calls", ["agent_name", "input_tokens", "exporter"])
+    assert found == [("a", 3, first.exporter)]
 
 
 def test_times_and_names_are_checked(database: Path, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def spark(lake: tuple[Path, Path]) -> Iterator[Any]:
     A Spark in this process's own Java, with the tables of the lake as views.
     """
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    from pyspark.sql import SparkSession
+    from pyspark.sql import SparkSession  # type: ignore[import-not-found, unused-ignore]
 
     builder = SparkSession.builder.master("local[1]").appName("lake")
     for name, value in _SETTINGS.items():
