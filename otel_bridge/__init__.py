@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from otel_bridge.bridge import Bridge, install
     from otel_bridge.charts.chart import chart
     from otel_bridge.event_stores import RunEventStore
+    from otel_bridge.lake import export_lake
     from otel_bridge.maintenance import erase, prune, rebuild
     from otel_bridge.processor import RunLogLogRecordProcessor, RunLogSpanProcessor
     from otel_bridge.threads import carry
@@ -90,6 +91,7 @@ __all__ = [
     "carry",
     "chart",
     "erase",
+    "export_lake",
     "install",
     "open_metadata_store",
     "prune",

@@ -46,6 +46,7 @@ HOMES = {
     "carry": "otel_bridge.threads",
     "chart": "otel_bridge.charts.chart",
     "erase": "otel_bridge.maintenance",
+    "export_lake": "otel_bridge.lake",
     "install": "otel_bridge.bridge",
     "open_metadata_store": "otel_bridge_storage.threads",
     "prune": "otel_bridge.maintenance",

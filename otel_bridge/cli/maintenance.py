@@ -83,12 +83,76 @@ def _export(
     since: options.Since = None,
     until: options.Until = None,
     logs: Annotated[bool, typer.Option("--logs/--no-logs", help="Log records as well.")] = True,
+    lake: Annotated[
+        str | None,
+        typer.Option(
+            "--lake",
+            metavar="DIR-or-URI",
+            help="Parquet files by day instead, into a folder or s3://bucket/folder.",
+        ),
+    ] = None,
+    tables: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tables",
+            metavar="NAME[,NAME]",
+            help="Of a lake, only these: runs, llm_calls, tool_calls, steps, spans, messages.",
+        ),
+    ] = None,
+    content: Annotated[
+        bool,
+        typer.Option("--content/--no-content", help="Of a lake, with what was said and done."),
+    ] = True,
+    exporter: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of a lake, what this database's files are known by."),
+    ] = None,
+    s3_endpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--s3-endpoint", metavar="URL", help="Of a lake, a server other than Amazon's."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Of a lake, change nothing, and say what would.")
+    ] = False,
 ) -> int:
     """
     Write spans and logs as OTLP, which `import` and other programs read.
 
-    Of a damaged file, what can be read; exit code 1 if something was lost.
+    Of a damaged file, what can be read; exit code 1 if something was lost. With --lake,
+    write what changed since the last time as Parquet, which Spark and others read.
     """
+    only_lake = {
+        "--tables": bool(tables),
+        "--no-content": not content,
+        "--exporter": exporter is not None,
+        "--s3-endpoint": s3_endpoint is not None,
+        "--dry-run": dry_run,
+    }
+    only_otlp = {
+        "OUT": out != "-",
+        "--format": form is not None,
+        "--run": bool(run),
+        "--session": session is not None,
+        "--until": until is not None,
+        "--no-logs": not logs,
+    }
+    if lake is not None:
+        from otel_bridge.cli.commands.lake import lake as export_to_lake
+
+        _refuse(only_otlp, "is not for --lake")
+        return export_to_lake(
+            db=db,
+            place=lake,
+            tables=tables or (),
+            since=since,
+            content=content,
+            exporter=exporter,
+            s3_endpoint=s3_endpoint,
+            dry_run=dry_run,
+        )
+    _refuse(only_lake, "is only for --lake")
     from otel_bridge.cli.commands.export import export
 
     return export(
@@ -101,6 +165,15 @@ def _export(
         until=until,
         with_logs=logs,
     )
+
+
+def _refuse(given: dict[str, bool], reason: str) -> None:
+    """
+    Refuse options that would be passed over.
+    """
+    for name, is_given in given.items():
+        if is_given:
+            raise typer.BadParameter(f"{name} {reason}")
 
 
 def _rebuild(db: options.Db = options.DEFAULT_DB, prices: Prices = None) -> int:

@@ -165,6 +165,7 @@ _LLM_CALLS = Relation(
     "llm_calls",
     "span",
     (
+        *_columns("llm_calls", "BIGINT", "span"),
         *_columns("llm_calls", "VARCHAR", "run_id"),
         *_OF_THE_RUN,
         Column("model", "VARCHAR", "coalesce(llm_calls.response_model, llm_calls.request_model)"),
@@ -194,6 +195,7 @@ _TOOL_CALLS = Relation(
     "tool_calls",
     "span",
     (
+        *_columns("tool_calls", "BIGINT", "span"),
         *_columns("tool_calls", "VARCHAR", "run_id"),
         *_OF_THE_RUN,
         *_columns("tool_calls", "VARCHAR", "tool_name status error_type error_message"),
@@ -277,7 +279,7 @@ _SPANS = Relation(
             "VARCHAR",
             "trace_id span_id parent_span_id name role run_id status_message attributes",
         ),
-        *_columns("spans", "BIGINT", "kind start_ns end_ns status_code"),
+        *_columns("spans", "BIGINT", "id kind start_ns end_ns status_code"),
         *_columns("resources", "VARCHAR", "service"),
         Column("scope", "VARCHAR", "scopes.name"),
     ),

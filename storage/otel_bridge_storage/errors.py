@@ -11,6 +11,7 @@ Everything that otel-bridge raises on purpose.
     ├── MalformedTelemetryError
     ├── PriceFileError
     ├── QueryError
+    ├── LakeError
     ├── ThreadExistsError
     ├── ThreadNotFoundError
     ├── RunExistsError
@@ -78,6 +79,12 @@ class PriceFileError(OtelBridgeError, ValueError):
 class QueryError(OtelBridgeError, ValueError):
     """
     A report was asked for with arguments that make no sense.
+    """
+
+
+class LakeError(OtelBridgeError):
+    """
+    A lake of Parquet files could not be reached, read or written.
     """
 
 
