@@ -269,6 +269,7 @@ def test_a_run_whose_end_is_not_told_lasts_as_long_as_a_call_of_it(tmp_path: Pat
     stored.store(path, [[ended]])
     numbers = [e.sequence_index for e in ask(str(path), lambda runs: runs.get_events(RUN))]
     assert [_at(path, number).status for number in numbers] == ["success", "running", "success"]
+    assert ask(str(path), _disagreements) == []
 
 
 def test_the_answer_of_a_run_is_not_known_before_its_end(tmp_path: Path) -> None:

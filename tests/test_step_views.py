@@ -105,7 +105,21 @@ def test_rolled_back_hidden_and_condensed_steps_can_be_selected(target: str) -> 
     assert _ids(seen) == ["all-2", "one-2", "one-4", "two-1", "two-2"]
 
 
-@pytest.mark.xfail(strict=True, reason="step_views.sql orders by ordinal and not by time")
+def test_condensed_steps_are_selected_and_what_the_model_sees_is_given(target: str) -> None:
+    """
+    Condensed steps can be asked for alone or left out, and steps be given as they are shown.
+    """
+    with Queries(target) as queries:
+        alone = queries.step_views(session_id="s", condensed=True).dicts()
+        others = queries.step_views(session_id="s", condensed=False).dicts()
+        every = queries.step_views(session_id="s").dicts()
+        shown = queries.step_views(session_id="s", as_shown=True, include_rolled_back=True).dicts()
+    assert [row["step_id"] for row in alone] == ["one-2"]
+    assert sorted(_ids(others) + _ids(alone)) == sorted(_ids(every))
+    assert {row["step_id"]: row["content"] for row in shown}["one-2"] == "short"
+    assert not any(row["hidden"] or row["rolled_back"] for row in shown)
+
+
 def test_steps_of_a_run_come_in_order_of_time(backend: Backend) -> None:
     """
     The steps of a run are listed in the order in which they were committed.

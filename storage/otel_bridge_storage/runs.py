@@ -100,7 +100,7 @@ def _settle(unit: Unit, run_ids: Sequence[str], fresh: set[str]) -> set[str]:
     """
     stored = {row.run_id: row._asdict() for row in unit.select(_STORED, run_ids)}
     anew = [run_id for run_id in run_ids if run_id in fresh or run_id not in stored]
-    anew += [run_id for run_id in run_ids if run_id not in anew and not stored[run_id]["span_id"]]
+    anew += [run_id for run_id in run_ids if run_id not in anew and _ends_with(stored[run_id])]
     kept = stored.keys() - set(anew)
     identities = {run_id: kept_identity(stored[run_id]) for run_id in kept}
     identities |= _identities(unit, anew)
@@ -118,6 +118,13 @@ def _settle(unit: Unit, run_ids: Sequence[str], fresh: set[str]) -> set[str]:
     _update(unit, [(stored[run_id], row) for run_id, row in made.items() if run_id in stored])
     settle_labels(unit, stored, made)
     return _note_changes(unit, stored, made)
+
+
+def _ends_with(row: Mapping[str, Any]) -> bool:
+    """
+    Whether a run may end with a call of it: it has no span of its own, or none that is open.
+    """
+    return not row["span_id"] or (row["status"] == "running" and row["writer_id"] is None)
 
 
 def _hear(

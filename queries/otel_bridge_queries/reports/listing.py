@@ -69,10 +69,20 @@ class ListingReports(Asking):
         session_id: Names = None,
         include_rolled_back: bool = False,
         include_hidden: bool = True,
+        condensed: bool | None = None,
+        as_shown: bool = False,
         limit: int | None = None,
     ) -> Result:
         """
         List the steps of runs or sessions in order.
+
+        A step that was rolled back is seen as that whether a run or its session is asked
+        for.
+
+        Args:
+            condensed: Only steps that were condensed, or only those that were not.
+            as_shown: What the model sees now: no step that was hidden or rolled back, and
+                as `content` the condensed text where there is one.
 
         Raises:
             QueryError: Neither a run nor a session was named, or the limit makes no sense.
@@ -84,8 +94,10 @@ class ListingReports(Asking):
             "session_id": names_in(session_id, "session_id"),
         }
         parameters = {
-            "include_rolled_back": include_rolled_back,
-            "include_hidden": include_hidden,
+            "include_rolled_back": include_rolled_back and not as_shown,
+            "include_hidden": include_hidden and not as_shown,
+            "condensed": condensed,
+            "as_shown": as_shown,
             "limit": row_count("limit", limit, least=1),
         }
         return self._run(

@@ -44,7 +44,7 @@ SELECT
     usd(cost_picousd) AS cost_usd, unpriced_calls,
     coalesce(
         (
-            SELECT arg_max(s.message, s.ordinal)
+            SELECT arg_max(s.message, (s.time_ns, s.ordinal, s.step_id))
             FROM loaded.steps AS s
             WHERE s.run_id = chosen.run_id AND s.role = 'user' AND NOT s.rolled_back
         ),
