@@ -3,7 +3,7 @@ What a report answers with, as rows, dicts, Arrow or a data frame.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +86,20 @@ class Result:
             tuple(names),
             tuple(self.types[place] for place in places),
             [tuple(row[place] for place in places) for row in self.rows],
+        )
+
+    def first(self, number: int) -> "Result":
+        """
+        Give the first rows, at most so many.
+        """
+        return Result(self.columns, self.types, self.rows[:number])
+
+    def renamed(self, names: Mapping[str, str]) -> "Result":
+        """
+        Give the same rows with new names for some columns.
+        """
+        return Result(
+            tuple(names.get(column, column) for column in self.columns), self.types, self.rows
         )
 
 
