@@ -11,7 +11,7 @@ from typing import Annotated, Literal, ParamSpec
 
 import typer
 
-from otel_bridge.cli import explaining, maintenance, options
+from otel_bridge.cli import analysing, explaining, maintenance, options, planning
 from otel_bridge.cli.failures import guard
 from otel_bridge.cli.formats import Format, Status
 
@@ -382,5 +382,7 @@ def _filters(
     }
 
 
+analysing.add_commands(_command)
+planning.add_commands(_command)
 maintenance.add_commands(_command)
 explaining.add_commands(_command)
