@@ -124,7 +124,7 @@ WHERE wanted('only_agent_name', agent_name)
 CREATE VIEW asked.llm_calls AS
 WITH timed AS (
     SELECT c.*, t.* EXCLUDE (quarter)
-    FROM asked.chosen_llm_calls AS c JOIN loaded.calendar AS t ON t.quarter = c.quarter
+    FROM asked.chosen_llm_calls AS c LEFT JOIN loaded.calendar AS t ON t.quarter = c.quarter
     WHERE asked_calendar()
     UNION ALL BY NAME
     SELECT * FROM asked.chosen_llm_calls WHERE NOT asked_calendar()
@@ -151,7 +151,7 @@ FROM keyed WHERE asked('tag');
 CREATE VIEW asked.tool_calls AS
 WITH timed AS (
     SELECT c.*, t.* EXCLUDE (quarter)
-    FROM asked.chosen_tool_calls AS c JOIN loaded.calendar AS t ON t.quarter = c.quarter
+    FROM asked.chosen_tool_calls AS c LEFT JOIN loaded.calendar AS t ON t.quarter = c.quarter
     WHERE asked_calendar()
     UNION ALL BY NAME
     SELECT * FROM asked.chosen_tool_calls WHERE NOT asked_calendar()
@@ -178,7 +178,7 @@ FROM keyed WHERE asked('tag');
 CREATE VIEW asked.runs AS
 WITH timed AS (
     SELECT c.*, t.* EXCLUDE (quarter)
-    FROM asked.chosen_runs AS c JOIN loaded.calendar AS t ON t.quarter = c.quarter
+    FROM asked.chosen_runs AS c LEFT JOIN loaded.calendar AS t ON t.quarter = c.quarter
     WHERE asked_calendar()
     UNION ALL BY NAME
     SELECT * FROM asked.chosen_runs WHERE NOT asked_calendar()
