@@ -167,7 +167,7 @@ def test_tools_tell_retries_with_the_same_arguments(tmp_path: Path) -> None:
 
         called(0, one, "error")
         called(5, one, "error")  # beside the first, not after it
-        called(20, other, "ok")
+        called(12, other, "ok")
         called(30, one, "ok")  # the retry
         called(40, one, "ok")
         called(50, None, "error")
@@ -211,6 +211,7 @@ def test_errors_are_what_counting_by_hand_gives(calls: list[dict[str, Any]]) -> 
         made.close()
         with Queries(made.path) as queries:
             rows = queries.errors("provider").dicts()
+            shares = {row["error_type"]: row["share"] for row in queries.errors()}
     groups = defaultdict(list)
     for call in calls:
         if call["status"] == "error":
@@ -224,3 +225,6 @@ def test_errors_are_what_counting_by_hand_gives(calls: list[dict[str, Any]]) -> 
         assert row["runs"] == len({call["run"] for call in group})
         first = min(call["start_ns"] for call in group)
         assert row["first_at"].microsecond == first // 1000 % 10**6
+    types = Counter(call["error_type"] for call in calls if call["status"] == "error")
+    # Of all calls to models: the runs, which went well, are counted for themselves.
+    assert shares == {name: pytest.approx(number / len(calls)) for name, number in types.items()}
