@@ -26,20 +26,33 @@ def _month(start: datetime) -> str:
     return _day(start)[: len("2026-01")]
 
 
+def _year(start: datetime) -> str:
+    return f"{start.year:04}"
+
+
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 PERIODS: Mapping[str, Callable[[datetime], str]] = {
+    "minute": _hour,
+    "quarter_hour": _hour,
     "hour": _hour,
     "day": _day,
     "week": _week,
     "month": _month,
+    "year": _year,
 }
 
 
 def with_periods(row: Row) -> dict[str, Any]:
     """
-    Name the periods of a report's row: `2026-01-31`, `2026-W05`, `2026-01`, and an hour
-    with its offset from UTC, `2026-01-31T09:00+01:00`.
+    Name the periods of a report's row: `2026-01-31`, `2026-W05`, `2026-01`, `2026`, `Mon`,
+    and an hour or less with its offset from UTC, `2026-01-31T09:00+01:00`.
     """
-    return {
-        key: PERIODS[key](value) if key in PERIODS and isinstance(value, datetime) else value
-        for key, value in row.items()
-    }
+    return {key: _named(key, value) for key, value in row.items()}
+
+
+def _named(key: str, value: Any) -> Any:
+    if key in PERIODS and isinstance(value, datetime):
+        return PERIODS[key](value)
+    if key == "weekday" and isinstance(value, int):
+        return WEEKDAYS[value - 1]
+    return value

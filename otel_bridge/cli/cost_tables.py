@@ -3,24 +3,14 @@ The tables beside the cost report: calls without a price, and costs that telemet
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from otel_bridge_queries import Result
 
-from otel_bridge.cli.calendar import with_periods
-from otel_bridge.cli.destination import write_binary
-from otel_bridge.cli.formats import BINARY, Format
+from otel_bridge.cli.formats import Format
+from otel_bridge.cli.grouped import print_grouped
 from otel_bridge.cli.layout import Column
-from otel_bridge.cli.output import write_rows
 from otel_bridge.cli.tables import Row
-from otel_bridge.cli.texts import UNKNOWN, count, money, text
-
-_LEAST_TEXT = 8
-_IDS = frozenset({"run_id", "session_id"})
-
-
-def _usd(value: float | None) -> str:
-    return UNKNOWN if value is None else money(value)
+from otel_bridge.cli.texts import UNKNOWN, count, money, usd
 
 
 def _difference(value: float | None) -> str:
@@ -40,8 +30,8 @@ _UNPRICED = (
 _CHECK = (
     Column(key="llm_calls", header="calls", show=count, right=True, rank=6),
     Column(key="compared_calls", header="compared", show=count, right=True),
-    Column(key="compared_cost_usd", header="ours", show=_usd, right=True, rank=1),
-    Column(key="compared_emitted_usd", header="emitted", show=_usd, right=True, rank=1),
+    Column(key="compared_cost_usd", header="ours", show=usd, right=True, rank=1),
+    Column(key="compared_emitted_usd", header="emitted", show=usd, right=True, rank=1),
     Column(key="difference_usd", header="difference", show=_difference, right=True, rank=1),
     Column(key="only_ours_calls", header="only ours", show=count, right=True, rank=3),
     Column(key="only_emitted_calls", header="only emitted", show=count, right=True, rank=3),
@@ -53,41 +43,11 @@ def print_unpriced(result: Result, keys: Sequence[str], form: Format, *, empty: 
     """
     Print which calls have no price, by reason.
     """
-    _print(result, keys, _UNPRICED, form, empty=empty)
+    print_grouped(result, keys, _UNPRICED, form, empty=empty)
 
 
 def print_check(result: Result, keys: Sequence[str], form: Format, *, total: Row | None) -> None:
     """
     Print what telemetry claims beside what we reckon.
     """
-    _print(result, keys, _CHECK, form, empty="no model calls match", total=total)
-
-
-def _print(
-    result: Result,
-    keys: Sequence[str],
-    figures: Sequence[Column],
-    form: Format,
-    *,
-    empty: str,
-    total: Row | None = None,
-) -> None:
-    if form in BINARY:
-        write_binary(result, form)
-        return
-    columns = [
-        Column(key=key, header=key, show=_group, least=_LEAST_TEXT, prefix=key in _IDS)
-        for key in keys
-    ]
-    write_rows(
-        [with_periods(row) for row in result],
-        [*columns, *figures],
-        form,
-        empty=empty,
-        keys=result.columns,
-        total=total,
-    )
-
-
-def _group(value: Any) -> str:
-    return "" if value == "" else UNKNOWN if value is None else text(value)
+    print_grouped(result, keys, _CHECK, form, empty="no model calls match", total=total)

@@ -12,10 +12,12 @@ from typing import Annotated, ParamSpec
 import typer
 
 from otel_bridge.cli import (
+    analysing,
     drawing,
     explaining,
     maintenance,
     options,
+    planning,
     querying,
     reporting,
     searching,
@@ -190,6 +192,8 @@ def _runs(
 single_runs.add_commands(_command)
 reporting.add_commands(_command)
 drawing.add_commands(_command)
+analysing.add_commands(_command)
+planning.add_commands(_command)
 maintenance.add_commands(_command)
 explaining.add_commands(_command)
 querying.add_commands(_command)

@@ -57,7 +57,9 @@ By = Annotated[
     typer.Option(
         metavar="KEY[,KEY]",
         help="Group by agent_name, model, provider, session_id, user_id, run_id, service, "
-        "hour, day, week, month or tag. [default: model]",
+        "tenant_id, operation, status, minute, quarter_hour, hour, day, week, month, year, "
+        "weekday, hour_of_day, root_agent_name, root_run_id, tag or metadata.KEY. "
+        "[default: model]",
     ),
 ]
 Agent = Annotated[str | None, typer.Option(metavar="NAME", help="Only this agent.")]
@@ -68,6 +70,18 @@ Model = Annotated[str | None, typer.Option(metavar="NAME", help="Only this model
 Provider = Annotated[str | None, typer.Option(metavar="NAME", help="Only this provider.")]
 Service = Annotated[str | None, typer.Option(metavar="NAME", help="Only this service.")]
 Tag = Annotated[str | None, typer.Option(metavar="TAG", help="Only runs with this tag.")]
+Tenant = Annotated[str | None, typer.Option(metavar="ID", help="Only this tenant.")]
+Operation = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only this operation, such as chat.")
+]
+Metadata = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=VALUE",
+        help="Only runs with this in their metadata; may be repeated, for other keys or "
+        "further values of one.",
+    ),
+]
 Timezone = Annotated[
     str,
     typer.Option(metavar="NAME", help="Where days begin, as an IANA name such as Europe/Paris."),

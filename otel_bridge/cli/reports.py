@@ -21,7 +21,7 @@ from otel_bridge.cli.output import write_rows
 from otel_bridge.cli.sparks import Sparks
 from otel_bridge.cli.stories import ask, find_run
 from otel_bridge.cli.tables import Row
-from otel_bridge.cli.texts import UNKNOWN, cost, count, duration, text
+from otel_bridge.cli.texts import UNKNOWN, cost, count, duration, share, text
 
 T = TypeVar("T")
 
@@ -31,10 +31,6 @@ GROUP_KEYS = {
     "user": "user_id",
     "run": "run_id",
 }
-
-
-def _share(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:.0%}"
 
 
 _FIGURES = (
@@ -51,9 +47,13 @@ _FIGURES = (
     Column(key="unpriced_calls", header="unpriced", show=count, right=True, rank=2),
     Column(key="error_calls", header="errors", show=count, right=True, rank=2),
     Column(key="errors", header="errors", show=count, right=True, rank=2),
-    Column(key="error_rate", header="failing", show=_share, right=True, rank=7),
-    Column(key="cache_hit_ratio", header="from cache", show=_share, right=True, rank=10),
+    Column(key="running_calls", header="running", show=count, right=True, rank=12),
+    Column(key="retries", header="retried", show=count, right=True, rank=8),
+    Column(key="recovered", header="recovered", show=count, right=True, rank=11),
+    Column(key="error_rate", header="failing", show=share, right=True, rank=7),
+    Column(key="cache_hit_ratio", header="from cache", show=share, right=True, rank=10),
     Column(key="p50_ms", header="p50", show=duration, right=True, rank=3),
+    Column(key="p90_ms", header="p90", show=duration, right=True, rank=10),
     Column(key="p95_ms", header="p95", show=duration, right=True, rank=4),
     Column(key="p99_ms", header="p99", show=duration, right=True, rank=9),
     Column(key="mean_ms", header="mean", show=duration, right=True, rank=10),

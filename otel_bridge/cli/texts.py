@@ -112,3 +112,35 @@ def cost(usd: float | None, unpriced: int) -> str:
     if usd is None:
         return UNPRICED if unpriced else UNKNOWN
     return f"≥ {money(usd)}" if unpriced else money(usd)
+
+
+def usd(value: float | None) -> str:
+    """
+    Show an amount in USD of either sign, or that it is not known.
+    """
+    if value is None:
+        return UNKNOWN
+    return f"-{money(-value)}" if value < 0 else money(value)
+
+
+def share(value: float | None) -> str:
+    """
+    Show a share of 1 in per cent.
+    """
+    return UNKNOWN if value is None else f"{value:.0%}"
+
+
+def rate(per_second: float | None) -> str:
+    """
+    Show how often in the unit of time that fits it.
+    """
+    if per_second is None:
+        return UNKNOWN
+    for times, unit in ((1, "s"), (60, "min"), (3600, "h")):
+        if per_second * times >= 1:
+            return f"{_three_figures(per_second * times)} per {unit}"
+    return f"{_three_figures(per_second * 86_400)} per day" if per_second else "0"
+
+
+def _three_figures(value: float) -> str:
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"

@@ -7,15 +7,28 @@ from functools import cache
 
 from otel_bridge_queries.engine import read_sql
 
-TIME_KEYS = ("hour", "day", "week", "month")
+# Starts of periods, and what tells of a period's place in the week or the day.
+TIME_KEYS = ("minute", "quarter_hour", "hour", "day", "week", "month", "year")
+CLOCK_KEYS = ("weekday", "hour_of_day")
+# Those of them that are not the same in all time zones.
+CALENDAR_KEYS = ("hour", "day", "week", "month", "year", *CLOCK_KEYS)
+# The run at the top of a run's delegation.
+ROOT_KEYS = ("root_run_id", "root_agent_name")
 # `metadata.KEY` stands beside these, for any key.
 METADATA = "metadata"
 _RUN_KEYS = ("agent_name", "session_id", "user_id", "tenant_id", "run_id", "service")
 _CALL_KEYS = ("agent_name", "model", "provider", *_RUN_KEYS[1:])
 _BOUNDS = ("since", "until")
 _LABELS = ("tag", METADATA)
-_LLM_KEYS = (*_CALL_KEYS, "operation", "status", *TIME_KEYS, *_LABELS)
+_ALL_TIMES = (*TIME_KEYS, *CLOCK_KEYS)
+_LLM_KEYS = (*_CALL_KEYS, "operation", "status", *ROOT_KEYS, *_ALL_TIMES, *_LABELS)
 _LLM_FILTERS = (*_CALL_KEYS, "operation", "status", *_LABELS, *_BOUNDS)
+_RUN_FILTERS = (*_CALL_KEYS, "status", *_LABELS, *_BOUNDS)
+_TIMELESS_KEYS = (*_CALL_KEYS, "operation", "status", *ROOT_KEYS, *_LABELS)
+# What is judged by how calls ended cannot leave out those that ended otherwise.
+_RETRY_KEYS = tuple(key for key in _LLM_KEYS if key != "status")
+_RETRY_FILTERS = tuple(name for name in _LLM_FILTERS if name != "status")
+_ROLLUP_FILTERS = tuple(name for name in _LLM_FILTERS if name != "run_id")
 FILTERS = (*_CALL_KEYS, "operation", "status", "tool_name", "role", "tag")
 
 
@@ -69,24 +82,45 @@ TOKENS = Report(
     "tokens", ("llm_calls",), _LLM_KEYS, _LLM_FILTERS, ("llm_calls", "calls_without_usage")
 )
 LATENCY = Report("latency", ("llm_calls",), _LLM_KEYS, _LLM_FILTERS, ("calls",))
+THROUGHPUT = Report("throughput", ("llm_calls",), _TIMELESS_KEYS, _LLM_FILTERS)
+CACHE = Report(
+    "cache",
+    ("llm_calls",),
+    _LLM_KEYS,
+    _LLM_FILTERS,
+    ("llm_calls", "telling_calls", "reading_calls"),
+)
+RETRIES = Report(
+    "retries",
+    ("llm_calls",),
+    _RETRY_KEYS,
+    _RETRY_FILTERS,
+    ("llm_calls", "error_calls", "retried", "attempts", "recovered", "pending", "gave_up"),
+)
 TOOLS = Report(
     "tools",
     ("tool_calls",),
-    ("tool_name", *_RUN_KEYS, "status", *TIME_KEYS, *_LABELS),
+    ("tool_name", *_RUN_KEYS, "status", *ROOT_KEYS, *_ALL_TIMES, *_LABELS),
     ("tool_name", *_RUN_KEYS, "status", *_LABELS, *_BOUNDS),
-    ("calls", "errors"),
+    ("calls", "running_calls", "errors", "retries", "recovered"),
 )
 ERRORS = Report(
     "errors",
     ("llm_calls", "tool_calls", "runs", "open_runs"),
-    (*_CALL_KEYS, "operation", "tool_name", *TIME_KEYS, *_LABELS),
+    (*_CALL_KEYS, "operation", "tool_name", *ROOT_KEYS, *_ALL_TIMES, *_LABELS),
     (*_CALL_KEYS, "operation", "tool_name", *_LABELS, *_BOUNDS),
 )
-RUN_VIEWS = Report(
-    "run_views",
-    ("runs", "open_runs", "steps"),
-    filters=(*_CALL_KEYS, "status", *_LABELS, *_BOUNDS),
+COMPARED = Report("compared", ("llm_calls",), _LLM_KEYS, _LLM_FILTERS)
+ROLLUP = Report("rollup", ("llm_calls", "runs", "open_runs"), filters=_ROLLUP_FILTERS)
+ROLLUP_BY = Report(
+    "rollup_by",
+    ("llm_calls", "runs", "open_runs"),
+    (*_RUN_KEYS, *ROOT_KEYS),
+    _ROLLUP_FILTERS,
 )
+RUN_VIEWS = Report("run_views", ("runs", "open_runs", "steps"), filters=_RUN_FILTERS)
+TOP_RUNS = Report("top_runs", ("runs", "open_runs"), filters=_RUN_FILTERS)
+SESSION_VIEWS = Report("session_views", ("runs", "open_runs"), filters=_RUN_FILTERS)
 STEP_VIEWS = Report("step_views", ("runs", "steps"), filters=("run_id", "session_id"))
 SEARCH = Report(
     "search",
@@ -100,10 +134,18 @@ REPORTS = (
     UNPRICED,
     COST_CHECK,
     TOKENS,
+    CACHE,
     LATENCY,
+    THROUGHPUT,
+    RETRIES,
     TOOLS,
     ERRORS,
+    COMPARED,
+    ROLLUP,
+    ROLLUP_BY,
     RUN_VIEWS,
+    TOP_RUNS,
+    SESSION_VIEWS,
     STEP_VIEWS,
     SEARCH,
     SEARCH_WINDOW,

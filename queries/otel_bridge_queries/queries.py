@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from otel_bridge_queries.freehand import answer
+from otel_bridge_queries.reports.comparing import ComparingReports
+from otel_bridge_queries.reports.delegating import DelegatingReports
 from otel_bridge_queries.reports.failing import FailingReports
 from otel_bridge_queries.reports.listing import ListingReports
-from otel_bridge_queries.reports.spending import SpendingReports
+from otel_bridge_queries.reports.planning import PlanningReports
 from otel_bridge_queries.reports.timing import TimingReports
 from otel_bridge_queries.result import Result
 from otel_bridge_queries.search import SearchReports
@@ -16,17 +18,27 @@ from otel_bridge_queries.selection import row_count
 from otel_bridge_queries.statements import reading_of
 
 
-class Queries(SpendingReports, TimingReports, FailingReports, ListingReports, SearchReports):
+class Queries(
+    PlanningReports,
+    TimingReports,
+    FailingReports,
+    DelegatingReports,
+    ComparingReports,
+    ListingReports,
+    SearchReports,
+):
     """
     Reports over a recorded database, each as of one moment.
 
     A report sees everything that was committed before it was asked for. Group keys
     (`by`) are one name or several: `agent_name`, `model` (the response's, else the
-    request's), `provider`, `session_id`, `user_id`, `run_id`, `service`, `hour`, `day`,
-    `week` (from Monday), `month`, `tenant_id`, `operation`, `status`, `metadata.KEY` for a
+    request's), `provider`, `session_id`, `user_id`, `run_id`, `service`, `minute`,
+    `quarter_hour`, `hour`, `day`, `week` (from Monday), `month`, `year`, `weekday` (1 is
+    Monday), `hour_of_day` (0 to 23), `tenant_id`, `operation`, `status`, `root_run_id` and
+    `root_agent_name` (of the run at the top of the delegation), `metadata.KEY` for a
     key of the run's metadata, and `tag`, under each of which a call counts that its run
-    carries. Calendar keys are the starts of the periods in `timezone`, as aware
-    datetimes of that zone. Without keys a report is one row of totals. A `limit` is a
+    carries. Periods are their starts in `timezone`, as aware datetimes of that zone.
+    Without keys a report is one row of totals. A `limit` is a
     number of rows from 1 on, or None for all. Rows come by time, then the most first, then by key.
 
     May be used from several threads; they take turns. Filters are those of `Filters`.

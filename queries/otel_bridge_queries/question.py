@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from otel_bridge_queries.catalog import FILTERS, METADATA, TIME_KEYS
+from otel_bridge_queries.catalog import CALENDAR_KEYS, FILTERS, METADATA, ROOT_KEYS
 
 _EVERY = "every"
 _BOUNDS = ("since", "until")
@@ -64,6 +64,9 @@ def tell(engine: duckdb.DuckDBPyConnection, question: Question, about: Iterable[
     }
     for name, value in values.items():
         engine.execute(f"SET VARIABLE {name} = $value", {"value": value})
-    if not set(TIME_KEYS).isdisjoint(question.keys):
+    if not set(CALENDAR_KEYS).isdisjoint(question.keys):
         engine.execute("TRUNCATE loaded.calendar")
         engine.execute("INSERT INTO loaded.calendar BY NAME FROM asked.calendar")
+    if not set(ROOT_KEYS).isdisjoint(question.keys):
+        engine.execute("TRUNCATE loaded.roots")
+        engine.execute("INSERT INTO loaded.roots BY NAME FROM asked.roots")

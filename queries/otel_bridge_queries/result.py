@@ -2,7 +2,7 @@
 What a report answers with, as rows, dicts, Arrow, a data frame or a Parquet file.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,6 +120,20 @@ class Result:
 
     def _exact(self) -> list[ExactColumn]:
         return exact_columns(self.columns, self.types, self.rows)
+
+    def first(self, number: int) -> "Result":
+        """
+        Give the first rows, at most so many.
+        """
+        return Result(self.columns, self.types, self.rows[:number])
+
+    def renamed(self, names: Mapping[str, str]) -> "Result":
+        """
+        Give the same rows with new names for some columns.
+        """
+        return Result(
+            tuple(names.get(column, column) for column in self.columns), self.types, self.rows
+        )
 
 
 def _missing(library: str, extra: str) -> NotInstalledError:

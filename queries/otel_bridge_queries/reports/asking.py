@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 import duckdb
 from otel_bridge_storage.errors import DatabaseError, QueryError
 
-from otel_bridge_queries.catalog import TIME_KEYS, Report
+from otel_bridge_queries.catalog import ROOT_KEYS, TIME_KEYS, Report
 from otel_bridge_queries.columnar.upkeep import Progress
 from otel_bridge_queries.engine import fetch
 from otel_bridge_queries.loading import open_loader
@@ -99,15 +99,24 @@ class Asking:
         timezone: str,
         limit: int | None,
         filters: Mapping[str, Any],
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        moments: Sequence[str] = (),
     ) -> Result:
+        """
+        Answer a report in groups.
+
+        Args:
+            parameters: Of the report's own, beside its limit.
+            moments: Columns, beside the keys, that are given in the zone.
+        """
         keys = group_keys(by, report.keys)
         question = Question(keys, self._filters(report, filters, timezone), timezone)
-        found = self._run(report, question, {"limit": row_count("limit", limit, least=1)})
-        result = with_metadata_keys(found, question.metadata_keys)
-        measures = [name for name in result.columns if name not in {*keys, *question.columns}]
-        result = in_zone(result.only([*keys, *measures]), TIME_KEYS, zone_named(timezone))
+        asked = {"limit": row_count("limit", limit, least=1), **(parameters or {})}
+        found = self._run(report, question, asked, relations=for_keys(keys))
+        result = shown(found, question, moments)
         if not keys and report.counts and not result.rows:
-            result.rows.append(tuple(0 if n in report.counts else None for n in measures))
+            result.rows.append(tuple(0 if n in report.counts else None for n in result.columns))
         return result
 
     def _filters(
@@ -131,11 +140,28 @@ class Asking:
             relations: What it reads beside what the report always does.
             texts: Columns that hold ids of messages, in whose place their texts are put.
         """
+        (result,) = self._run_each(
+            report, [question], parameters, relations=relations, texts=texts
+        )
+        return result
+
+    def _run_each(
+        self,
+        report: Report,
+        questions: Sequence[Question],
+        parameters: Mapping[str, Any],
+        *,
+        relations: Iterable[str] = (),
+        texts: Sequence[str] = (),
+    ) -> list[Result]:
+        """
+        Answer several questions to one report, all as of the same moment.
+        """
         needed = {*report.relations, *relations}
         with self._alone():
             try:
                 return self._patiently(
-                    lambda: self._answer(report, question, parameters, needed, texts)
+                    lambda: self._answers(report, questions, parameters, needed, texts)
                 )
             except duckdb.Error as error:
                 raise QueryError(f"the report {report.name} failed: {error}") from error
@@ -152,14 +178,36 @@ class Asking:
                 raise
         return ask()
 
-    def _answer(
+    def _answers(
         self,
         report: Report,
-        question: Question,
+        questions: Sequence[Question],
         parameters: Mapping[str, Any],
         needed: Collection[str],
         texts: Sequence[str],
-    ) -> Result:
+    ) -> list[Result]:
+        results = []
         with self._loader.current(needed) as moment:
-            tell(self._engine, question, needed)
-            return with_texts(fetch(self._engine, report.sql, parameters), texts, moment)
+            for question in questions:
+                tell(self._engine, question, needed)
+                result = fetch(self._engine, report.sql, parameters)
+                results.append(with_texts(result, texts, moment))
+        return results
+
+
+def for_keys(keys: Iterable[str]) -> tuple[str, ...]:
+    """
+    Name the relations that group keys need beside those of the report.
+    """
+    return () if set(ROOT_KEYS).isdisjoint(keys) else ("runs",)
+
+
+def shown(found: Result, question: Question, moments: Sequence[str] = ()) -> Result:
+    """
+    Put the keys first, as they were asked for, and moments into the zone.
+    """
+    keys = question.keys
+    result = with_metadata_keys(found, question.metadata_keys)
+    measures = [name for name in result.columns if name not in {*keys, *question.columns}]
+    zone = zone_named(question.zone)
+    return in_zone(result.only([*keys, *measures]), [*TIME_KEYS, *moments], zone)

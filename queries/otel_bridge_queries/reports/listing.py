@@ -1,8 +1,9 @@
 """
-Reports that list runs and steps, one row each.
+Reports that list runs, sessions and steps, one row each.
 """
 
-from typing import Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Unpack, get_args
 
 from otel_bridge_storage.errors import QueryError
 from otel_bridge_storage.run_filters import statuses
@@ -14,10 +15,13 @@ from otel_bridge_queries.result import Result
 from otel_bridge_queries.selection import Filters, Names, names_in, row_count
 from otel_bridge_queries.showing import with_metadata
 
+RunMeasure = Literal["cost", "tokens", "duration", "llm_calls", "errors"]
+SessionMeasure = Literal["cost", "tokens", "duration", "runs", "llm_calls", "errors"]
+
 
 class ListingReports(Asking):
     """
-    Runs and steps, one row each.
+    Runs, sessions and steps, one row each.
     """
 
     def run_views(
@@ -40,27 +44,109 @@ class ListingReports(Asking):
         Raises:
             QueryError: A status, filter, time or limit makes no sense.
         """
-        status = filters.get("status")
-        wanted = None if status is None else sorted(statuses(status))
-        report = catalog.RUN_VIEWS
-        question = Question(
-            filters=self._filters(report, {**filters, "status": wanted}, timezone), zone=timezone
-        )
         parameters = {
             "limit": row_count("limit", limit, least=1),
             "offset": row_count("offset", offset, least=0) or 0,
         }
-        by_calls = (
-            question.filters["model"] is not None or question.filters["provider"] is not None
+        texts = ("response", "last_user_input")
+        return with_metadata(
+            self._listed(catalog.RUN_VIEWS, filters, timezone, parameters, texts=texts)
         )
-        found = self._run(
+
+    def top_runs(
+        self,
+        by: RunMeasure = "cost",
+        n: int = 10,
+        *,
+        timezone: str = "UTC",
+        **filters: Unpack[Filters],
+    ) -> Result:
+        """
+        List the runs that cost, took, called or failed most; what is not known comes last.
+
+        Returns:
+            run_id, agent_name, status, session_id, user_id, started_at, duration_ms,
+            llm_calls, tool_calls, errors (failed calls to models and of tools),
+            input_tokens, output_tokens, cost_usd and unpriced_calls: a run's own, without
+            the runs it started (see `rollup`). Filters are those of `run_views`.
+
+        Raises:
+            QueryError: A measure, status, filter, time or number makes no sense.
+        """
+        _check_measure(by, RunMeasure)
+        parameters = {"by": by, "limit": row_count("n", n, least=1)}
+        return self._listed(catalog.TOP_RUNS, filters, timezone, parameters)
+
+    def top_sessions(
+        self,
+        by: SessionMeasure = "cost",
+        n: int = 10,
+        *,
+        timezone: str = "UTC",
+        **filters: Unpack[Filters],
+    ) -> Result:
+        """
+        List the sessions that cost, took, called or failed most, as `session_views` does.
+
+        Raises:
+            QueryError: A measure, status, filter, time or number makes no sense.
+        """
+        _check_measure(by, SessionMeasure)
+        parameters = {"by": by, "limit": row_count("n", n, least=1), "offset": 0}
+        return self._listed(catalog.SESSION_VIEWS, filters, timezone, parameters)
+
+    def session_views(
+        self,
+        *,
+        timezone: str = "UTC",
+        limit: int | None = None,
+        offset: int = 0,
+        **filters: Unpack[Filters],
+    ) -> Result:
+        """
+        List sessions, the latest active first, with the sums over their runs.
+
+        Filters are those of `run_views` and choose runs: a session is listed with the
+        sums over those of its runs that match.
+
+        Returns:
+            session_id, user_id, last_status (of the run that started last), runs,
+            failed_runs, open_runs, llm_calls, tool_calls, errors (failed calls to models
+            and of tools), input_tokens, output_tokens, cost_usd, unpriced_calls,
+            started_at, ended_at and duration_ms (None while a run is open), updated_at
+            (the latest sign of life), agents (a list of names) and last_run_id. A sum is
+            None where no run told.
+
+        Raises:
+            QueryError: A status, filter, time or limit makes no sense.
+        """
+        parameters = {
+            "by": None,
+            "limit": row_count("limit", limit, least=1),
+            "offset": row_count("offset", offset, least=0) or 0,
+        }
+        return self._listed(catalog.SESSION_VIEWS, filters, timezone, parameters)
+
+    def _listed(
+        self,
+        report: catalog.Report,
+        filters: Filters,
+        timezone: str,
+        parameters: Mapping[str, Any],
+        *,
+        texts: Sequence[str] = (),
+    ) -> Result:
+        status = filters.get("status")
+        wanted = None if status is None else sorted(statuses(status))
+        chosen = self._filters(report, {**filters, "status": wanted}, timezone)
+        by_calls = chosen["model"] is not None or chosen["provider"] is not None
+        return self._run(
             report,
-            question,
+            Question(filters=chosen, zone=timezone),
             parameters,
             relations=("llm_calls",) if by_calls else (),
-            texts=("response", "last_user_input"),
+            texts=texts,
         )
-        return with_metadata(found)
 
     def step_views(
         self,
@@ -106,3 +192,9 @@ class ListingReports(Asking):
             parameters,
             texts=("content", "condensed_content"),
         )
+
+
+def _check_measure(by: str, measures: Any) -> None:
+    if by not in get_args(measures):
+        names = ", ".join(get_args(measures))
+        raise QueryError(f"by={by!r} is nothing to order by: give one of {names}")

@@ -101,3 +101,29 @@ class SpendingReports(Asking):
             QueryError: A key, filter, time or limit makes no sense.
         """
         return self._grouped(catalog.TOKENS, by, timezone, limit, filters)
+
+    def cache(
+        self,
+        by: Names = (),
+        *,
+        timezone: str = "UTC",
+        limit: int | None = None,
+        **filters: Unpack[Filters],
+    ) -> Result:
+        """
+        Tell how much of the input of LLM calls was read from a cache.
+
+        What that saved in money is not told: the database holds what calls cost, and not
+        what uncached input would have cost.
+
+        Returns:
+            The keys, then llm_calls, telling_calls (those that told how much they read),
+            reading_calls (those that read anything), call_hit_rate (reading of telling),
+            input_tokens, cache_read_tokens, cache_write_tokens, token_hit_rate (the share
+            of the input, over calls that told both) and reads_per_write (tokens read for
+            each one written, over calls that told both). None is what no call told.
+
+        Raises:
+            QueryError: A key, filter, time or limit makes no sense.
+        """
+        return self._grouped(catalog.CACHE, by, timezone, limit, filters)

@@ -6,27 +6,7 @@
 --   $limit $offset  how many rows at most, or NULL, and how many to pass over
 WITH chosen AS (
     SELECT *
-    FROM loaded.run_states AS r
-    WHERE wanted('only_agent_name', agent_name)
-        AND wanted('only_session_id', session_id)
-        AND wanted('only_user_id', user_id)
-        AND wanted('only_tenant_id', tenant_id)
-        AND wanted('only_run_id', run_id)
-        AND wanted('only_service', service)
-        AND wanted('only_status', status)
-        AND wanted_tags(tags)
-        AND wanted_metadata(metadata)
-        AND within(started_ns)
-        -- A run has the models of its calls.
-        AND (
-            (getvariable('only_model') IS NULL AND getvariable('only_provider') IS NULL)
-            OR EXISTS (
-                SELECT 1 FROM loaded.llm_calls AS c
-                WHERE c.run_id = r.run_id
-                    AND wanted('only_model', c.model)
-                    AND wanted('only_provider', c.provider)
-            )
-        )
+    FROM asked.listed_runs
     ORDER BY started_ns DESC, run_id
     LIMIT $limit OFFSET $offset
 )

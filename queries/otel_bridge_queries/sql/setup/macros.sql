@@ -29,8 +29,20 @@ CREATE MACRO asked(key) AS (list_contains(getvariable('keys'), key));
 
 -- Rows come by time first; `every` is always among the keys.
 CREATE MACRO asked_time(key) AS (
-    asked(key) AND key IN ('every', 'month', 'week', 'day', 'hour')
+    asked(key) AND key IN (
+        'every', 'year', 'month', 'week', 'day', 'hour', 'quarter_hour', 'minute', 'weekday',
+        'hour_of_day'
+    )
 );
+
+CREATE MACRO asked_calendar() AS (
+    list_has_any(
+        getvariable('keys'),
+        ['year', 'month', 'week', 'day', 'hour', 'weekday', 'hour_of_day']
+    )
+);
+
+CREATE MACRO asked_roots() AS (asked('root_run_id') OR asked('root_agent_name'));
 
 CREATE MACRO wanted(filter, value) AS (
     getvariable(filter) IS NULL OR list_contains(getvariable(filter), value)
@@ -58,10 +70,33 @@ CREATE MACRO within(ns) AS (
     AND (getvariable('until') IS NULL OR ns < getvariable('until'))
 );
 
+-- Every zone's quarters of an hour and minutes are those of UTC.
+CREATE MACRO quarter_of(quarter) AS make_timestamptz(quarter::BIGINT * 900_000_000);
+
+CREATE MACRO minute_of(ns) AS make_timestamptz(ns // 60_000_000_000 * 60_000_000);
+
+CREATE MACRO minutes_of(instant, zone) AS (
+    timezone(zone, instant) - date_trunc('hour', timezone(zone, instant))
+);
+
 -- Steps back to the hour on the instant itself: the two hours of the same name at the end
--- of summer time stay two.
+-- of summer time stay two. Where the clock was set by half an hour meanwhile, it goes on to
+-- where the hour of that name began.
+CREATE MACRO steps_back_to_hour(instant, zone) AS (
+    instant - minutes_of(instant, zone)
+);
+
 CREATE MACRO hour_of(instant, zone) AS (
-    instant - (timezone(zone, instant) - date_trunc('hour', timezone(zone, instant)))
+    CASE
+        WHEN minutes_of(steps_back_to_hour(instant, zone), zone) = INTERVAL 0 MINUTE
+        THEN steps_back_to_hour(instant, zone)
+        WHEN date_trunc('hour', timezone(zone, steps_back_to_hour(instant, zone)))
+            = date_trunc('hour', timezone(zone, instant))
+        THEN steps_back_to_hour(instant, zone)
+            - minutes_of(steps_back_to_hour(instant, zone), zone)
+        ELSE steps_back_to_hour(instant, zone) + INTERVAL 1 HOUR
+            - minutes_of(steps_back_to_hour(instant, zone), zone)
+    END
 );
 
 -- A midnight that happens twice means the first one here; timezone() means the second.
@@ -72,5 +107,19 @@ CREATE MACRO bucket_of(part, instant, zone) AS (
         ) >= date_trunc(part, timezone(zone, instant))
         THEN timezone(zone, date_trunc(part, timezone(zone, instant))) - INTERVAL 1 HOUR
         ELSE timezone(zone, date_trunc(part, timezone(zone, instant)))
+    END
+);
+
+-- The bucket of any length that an instant is in.
+CREATE MACRO bucket_start(every, instant, zone) AS (
+    CASE every
+        WHEN 'minute' THEN minute_of(epoch_ns(instant))
+        WHEN 'quarter_hour' THEN quarter_of(epoch_ns(instant) // 900_000_000_000)
+        WHEN 'hour' THEN hour_of(instant, zone)
+        -- Where the length is a constant, all branches are evaluated.
+        ELSE bucket_of(
+            CASE WHEN every IN ('minute', 'quarter_hour', 'hour') THEN 'day' ELSE every END,
+            instant, zone
+        )
     END
 );

@@ -1,0 +1,24 @@
+"""
+`otel-bridge latency`: how long calls took, and how fast their output came.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from otel_bridge.cli.analysis_columns import LATENCY
+from otel_bridge.cli.formats import Format
+from otel_bridge.cli.grouped import print_grouped
+from otel_bridge.cli.reports import group_keys, report, with_whole_run
+
+
+def latency(
+    *, db: str, form: Format, by: Sequence[str], filters: Mapping[str, Any], limit: int | None
+) -> int:
+    """
+    Print the report.
+    """
+    keys = group_keys(by)
+    chosen = with_whole_run(db, filters)
+    result = report(db, lambda queries: queries.latency(by=keys, **chosen, limit=limit))
+    print_grouped(result, keys, LATENCY, form, empty="no model calls that have ended match")
+    return 0
