@@ -120,7 +120,5 @@ def make_calls(path: Path, calls: int) -> None:
             "INSERT INTO sessions SELECT session_id, min(user_id), min(started_ns), "
             "max(updated_ns), count(*) FROM runs GROUP BY session_id"
         )
-        connection.execute(
-            "UPDATE counters SET value = ? WHERE name = 'span'", (given["spans"],)
-        )
+        connection.execute("UPDATE counters SET value = ? WHERE name = 'span'", (given["spans"],))
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

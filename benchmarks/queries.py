@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -148,22 +149,25 @@ def cases(calls: int) -> dict[str, Case]:
     }
 
 
-def measure(path: Path, runs: int, calls: int, *, limit: bool, whole: bool) -> None:
+def measure(path: Path, runs: int, calls: int) -> None:
     """
     Print the times of all questions over one database.
     """
-    ideal = _Ideal(path) if limit else None
+    ideal = _Ideal(path)
     heads = ("ours", "SQLite", "limit", "÷ SQLite", "÷ limit", "process")
     print(f"\n{calls:,} calls: milliseconds, medians of {runs}")
     print("  ".join(["report".ljust(28), *(f"{head:>9}" for head in heads)]))
     with Queries(path) as queries, closing(sqlite3.connect(path)) as plain:
         for name, case in cases(calls).items():
-            ours = _median(lambda c=case: c.ask(queries), runs)
-            slow = case.sqlite and _median(lambda c=case: plain.execute(c.sqlite).fetchall(), 3)
-            least = ideal and case.plain and _median(lambda c=case: ideal.ask(c.plain), runs)
-            typed = whole and case.typed and _median(lambda c=case: _run(path, c.typed), runs)
-            figures = (ours, slow, least, slow and ours / slow, least and ours / least, typed)
-            shown = (_shown(value, digits=2 if at in (3, 4) else 0) for at, value in enumerate(figures))
+            ours = _median(partial(case.ask, queries), runs)
+            slow = _median(partial(_all, plain, case.sqlite), 3) if case.sqlite else None
+            least = _median(partial(ideal.ask, case.plain), runs) if case.plain else None
+            whole = _median(partial(_run, path, case.typed), runs) if case.typed else None
+            shown = [
+                *(_shown(value, 0) for value in (ours, slow, least)),
+                *(_shown(value and ours / value, 2) for value in (slow, least)),
+                _shown(whole, 0),
+            ]
             print("  ".join([name.ljust(28), *(f"{text:>9}" for text in shown)]), flush=True)
 
 
@@ -235,7 +239,11 @@ def _iso(ns: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ns // S))
 
 
-def _shown(value: float | None, *, digits: int) -> str:
+def _all(plain: sqlite3.Connection, statement: str) -> None:
+    plain.execute(statement).fetchall()
+
+
+def _shown(value: float | None, digits: int) -> str:
     return f"{value:.{digits}f}" if value else "–"
 
 
@@ -266,7 +274,7 @@ def main() -> None:
                 f"\n{calls:,} calls: the cache of calls, tools and runs took {seconds:.1f} s and "
                 f"has {files / 1e6:.0f} MB beside a database of {path.stat().st_size / 1e6:.0f} MB"
             )
-            measure(path, given.runs, calls, limit=True, whole=True)
+            measure(path, given.runs, calls)
 
 
 def _progress(name: str, done: int, whole: int) -> None:

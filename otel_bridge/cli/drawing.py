@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from otel_bridge.cli import options
-from otel_bridge.cli.reporting import filters_of
+from otel_bridge.cli.filtering import filtered
 
 Command = Callable[[str], Callable[[Callable[..., int]], Any]]
 
@@ -25,7 +25,9 @@ def add_commands(command: Command) -> None:
     command("report")(_report)
 
 
+@filtered()
 def _chart(
+    *,
     report: Annotated[
         Literal["cost", "tokens", "latency", "tools", "errors", "unpriced"],
         typer.Argument(help="What to draw."),
@@ -53,22 +55,12 @@ def _chart(
         Literal["bars", "columns", "lines", "percentiles", "heat"] | None,
         typer.Option("--kind", help="The form; heat is by weekday and hour. [default: what fits]"),
     ] = None,
-    since: options.SinceText = None,
-    until: options.UntilText = None,
-    agent: options.Agent = None,
-    model: options.Model = None,
-    provider: options.Provider = None,
-    session: options.Session = None,
-    user: options.User = None,
-    run: options.Run = None,
-    service: options.Service = None,
-    tag: options.Tag = None,
-    timezone: options.Timezone = "UTC",
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="What stands above.")] = None,
     top: Annotated[
         int, typer.Option(min=1, max=50, help="How many groups are drawn by themselves.")
     ] = 8,
     width: Annotated[int, typer.Option(min=280, max=4000, help="In pixels.")] = 800,
+    filters: dict[str, Any],
 ) -> int:
     """
     Draw a report as SVG or PNG.
@@ -77,8 +69,6 @@ def _chart(
     """  # fmt: skip
     from otel_bridge.cli.commands.chart import draw
 
-    filters = filters_of(since, until, agent, session, user, run, service, tag, timezone)
-    filters |= {"model": model, "provider": provider}
     return draw(
         db=db,
         name=report,
@@ -94,23 +84,15 @@ def _chart(
     )
 
 
+@filtered()
 def _report(
+    *,
     html: Annotated[
         Path, typer.Option("--html", metavar="FILE", help="The page; - is standard output.")
     ],
     db: options.Db = options.DEFAULT_DB,
-    since: options.SinceText = None,
-    until: options.UntilText = None,
-    agent: options.Agent = None,
-    model: options.Model = None,
-    provider: options.Provider = None,
-    session: options.Session = None,
-    user: options.User = None,
-    run: options.Run = None,
-    service: options.Service = None,
-    tag: options.Tag = None,
-    timezone: options.Timezone = "UTC",
     title: Annotated[str, typer.Option(metavar="TEXT", help="Its title.")] = "Agent report",
+    filters: dict[str, Any],
 ) -> int:
     """
     Write cost, latency, tools and errors as one HTML page.
@@ -119,6 +101,4 @@ def _report(
     """
     from otel_bridge.cli.commands.report import report
 
-    filters = filters_of(since, until, agent, session, user, run, service, tag, timezone)
-    filters |= {"model": model, "provider": provider}
     return report(db=db, html=html, filters=filters, title=title)

@@ -1,5 +1,5 @@
 """
-The filters that every report takes, typed as options of its command.
+What the commands of all reports have in common: filters, and where rows are written.
 """
 
 import inspect
@@ -34,6 +34,8 @@ def filtered(*, without: Collection[str] = ()) -> Callable[[Callable[..., int]],
     """
     Give a command the options of all filters; it gets them as one argument, `filters`.
 
+    Where the command prints rows in a form, it gets the option `--output` as well.
+
     Args:
         without: The options that make no sense for it.
     """
@@ -45,10 +47,17 @@ def filtered(*, without: Collection[str] = ()) -> Callable[[Callable[..., int]],
             found = {each[0]: typed.pop(name) for name, each in chosen.items()}
             if found.get("metadata") is not None:
                 found["metadata"] = metadata_of(found["metadata"])
-            return command(**typed, filters=found)
+            if not prints_rows:
+                return command(**typed, filters=found)
+            from otel_bridge.cli.destination import written_to
 
+            with written_to(typed.pop("output"), typed["form"]):
+                return command(**typed, filters=found)
+
+        prints_rows = "form" in inspect.signature(command).parameters
+        shared = chosen | ({"output": ("", options.Output, None)} if prints_rows else {})
         # Typer reads the signature to know what can be typed.
-        called.__signature__ = _signature(command, chosen)  # type: ignore[attr-defined]
+        called.__signature__ = _signature(command, shared)  # type: ignore[attr-defined]
         return called
 
     return decorated

@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from otel_bridge.cli import options
+from otel_bridge.cli.filtering import filtered
 from otel_bridge.cli.formats import Format, Spark
 
+Filters = dict[str, Any]
 Command = Callable[[str], Callable[[Callable[..., int]], Any]]
 SparkOption = Annotated[
     Spark | None,
@@ -33,49 +35,12 @@ def add_commands(command: Command) -> None:
     command("tools")(_tools)
 
 
-def filters_of(
-    since: str | None,
-    until: str | None,
-    agent: str | None,
-    session: str | None,
-    user: str | None,
-    run: str | None,
-    service: str | None,
-    tag: str | None,
-    timezone: str,
-) -> dict[str, str | None]:
-    """
-    Name the filters as reports do.
-    """
-    return {
-        "since": since,
-        "until": until,
-        "agent_name": agent,
-        "session_id": session,
-        "user_id": user,
-        "run_id": run,
-        "service": service,
-        "tag": tag,
-        "timezone": timezone,
-    }
-
-
+@filtered()
 def _cost(
+    *,
     db: options.Db = options.DEFAULT_DB,
     form: options.Form = Format.TABLE,
-    output: options.Output = None,
     by: options.By = None,
-    since: options.SinceText = None,
-    until: options.UntilText = None,
-    agent: options.Agent = None,
-    model: options.Model = None,
-    provider: options.Provider = None,
-    session: options.Session = None,
-    user: options.User = None,
-    run: options.Run = None,
-    service: options.Service = None,
-    tag: options.Tag = None,
-    timezone: options.Timezone = "UTC",
     limit: options.Limit = None,
     unpriced: Annotated[
         bool, typer.Option("--unpriced", help="List the calls without a price, by reason.")
@@ -85,6 +50,7 @@ def _cost(
         typer.Option("--emitted", help="Compare with the cost that the telemetry claims."),
     ] = False,
     spark: SparkOption = None,
+    filters: Filters,
 ) -> int:
     """
     Report calls, tokens and cost in groups.
@@ -93,80 +59,51 @@ def _cost(
     --unpriced are provider and model, that of --emitted is source, unless --by says more.
     """
     from otel_bridge.cli.commands.cost import cost
-    from otel_bridge.cli.destination import written_to
 
-    filters = filters_of(since, until, agent, session, user, run, service, tag, timezone)
-    filters |= {"model": model, "provider": provider}
-    with written_to(output, form):
-        return cost(
-            db=db,
-            form=form,
-            by=by,
-            filters=filters,
-            limit=limit,
-            unpriced=unpriced,
-            emitted=emitted,
-            spark=spark,
-        )
+    return cost(
+        db=db,
+        form=form,
+        by=by,
+        filters=filters,
+        limit=limit,
+        unpriced=unpriced,
+        emitted=emitted,
+        spark=spark,
+    )
 
 
+@filtered()
 def _tokens(
+    *,
     db: options.Db = options.DEFAULT_DB,
     form: options.Form = Format.TABLE,
-    output: options.Output = None,
     by: options.By = None,
-    since: options.SinceText = None,
-    until: options.UntilText = None,
-    agent: options.Agent = None,
-    model: options.Model = None,
-    provider: options.Provider = None,
-    session: options.Session = None,
-    user: options.User = None,
-    run: options.Run = None,
-    service: options.Service = None,
-    tag: options.Tag = None,
-    timezone: options.Timezone = "UTC",
     limit: options.Limit = None,
     spark: SparkOption = None,
+    filters: Filters,
 ) -> int:
     """
     Report tokens in groups.
     """
     from otel_bridge.cli.commands.tokens import tokens
-    from otel_bridge.cli.destination import written_to
 
-    filters = filters_of(since, until, agent, session, user, run, service, tag, timezone)
-    filters |= {"model": model, "provider": provider}
-    with written_to(output, form):
-        return tokens(
-            db=db, form=form, by=by or ["model"], filters=filters, limit=limit, spark=spark
-        )
+    return tokens(db=db, form=form, by=by or ["model"], filters=filters, limit=limit, spark=spark)
 
 
+@filtered(without=("model", "provider", "operation"))
 def _tools(
+    *,
     db: options.Db = options.DEFAULT_DB,
     form: options.Form = Format.TABLE,
-    output: options.Output = None,
-    since: options.SinceText = None,
-    until: options.UntilText = None,
-    agent: options.Agent = None,
     tool: Annotated[str | None, typer.Option(metavar="NAME", help="Only this tool.")] = None,
-    session: options.Session = None,
-    user: options.User = None,
-    run: options.Run = None,
-    service: options.Service = None,
-    tag: options.Tag = None,
-    timezone: options.Timezone = "UTC",
     limit: options.Limit = None,
     spark: SparkOption = None,
+    filters: Filters,
 ) -> int:
     """
     Report how often tools ran and failed, and how long they took.
     """
     from otel_bridge.cli.commands.tools import tools
-    from otel_bridge.cli.destination import written_to
 
-    filters = filters_of(since, until, agent, session, user, run, service, tag, timezone)
-    filters |= {"tool_name": tool}
-    with written_to(output, form):
-        return tools(db=db, form=form, filters=filters, limit=limit, spark=spark)
+    chosen = {**filters, "tool_name": tool}
+    return tools(db=db, form=form, filters=chosen, limit=limit, spark=spark)

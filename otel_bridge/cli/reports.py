@@ -18,6 +18,7 @@ from otel_bridge.cli.drawings import drawing_columns, with_drawings
 from otel_bridge.cli.formats import BINARY, Format
 from otel_bridge.cli.layout import Column
 from otel_bridge.cli.output import write_rows
+from otel_bridge.cli.progress import share_of
 from otel_bridge.cli.sparks import Sparks
 from otel_bridge.cli.stories import ask, find_run
 from otel_bridge.cli.tables import Row
@@ -72,7 +73,10 @@ def answer(db: str, question: Callable[[Queries], T]) -> T:
     All that the question asks for is counted back from the same now.
     """
     now = time.time_ns()
-    with Queries(db, clock=lambda: now) as queries:
+    with (
+        share_of("into the cache of reports") as show,
+        Queries(db, clock=lambda: now, progress=show) as queries,
+    ):
         return question(queries)
 
 

@@ -35,15 +35,16 @@ class Question:
         The columns that the views group by.
         """
         plain = [key for key in self.keys if not key.startswith(f"{METADATA}.")]
-        return [_EVERY, *plain, *(["metadata_values"] if self.metadata_keys else ())]
+        return [_EVERY, *plain, *self.metadata_columns]
 
     @property
-    def metadata_keys(self) -> list[str]:
+    def metadata_columns(self) -> dict[str, str]:
         """
-        The keys of the metadata among the keys.
+        The columns that hold values of metadata, and the keys as typed that they are for.
         """
         start = f"{METADATA}."
-        return [key.removeprefix(start) for key in self.keys if key.startswith(start)]
+        typed = [key for key in self.keys if key.startswith(start)]
+        return {f"metadata_{number}": key for number, key in enumerate(typed, 1)}
 
 
 def tell(engine: duckdb.DuckDBPyConnection, question: Question, about: Iterable[str]) -> None:
@@ -56,7 +57,9 @@ def tell(engine: duckdb.DuckDBPyConnection, question: Question, about: Iterable[
     values = {
         "about": sorted(about),
         "keys": question.columns,
-        "metadata_keys": question.metadata_keys,
+        "metadata_keys": [
+            key.removeprefix(f"{METADATA}.") for key in question.metadata_columns.values()
+        ],
         "zone": question.zone,
         "only_metadata": metadata and [{"key": k, "value": v} for k, v in metadata.items()],
         **{name: question.filters.get(name) for name in _BOUNDS},

@@ -14,6 +14,8 @@ Names = str | Iterable[str] | None
 
 _BOUNDS = ("since", "until")
 _METADATA = "metadata"
+# As many as there are columns for in the views of `asked.sql`.
+MOST_METADATA_KEYS = 3
 # What the database keeps however long it is; other names it cuts.
 _WHOLE = ("model", "provider", _METADATA)
 _FURTHEST_NS = 2**63 - 1
@@ -76,6 +78,8 @@ def group_keys(by: Names, valid: Collection[str]) -> list[str]:
         if not _is_key(key, valid):
             names = ("metadata.KEY" if each == _METADATA else each for each in valid)
             raise QueryError(f"cannot group by {key!r}: the keys are {', '.join(names)}")
+    if sum(key.startswith(f"{_METADATA}.") for key in keys) > MOST_METADATA_KEYS:
+        raise QueryError(f"group by at most {MOST_METADATA_KEYS} keys of the metadata at once")
     return keys
 
 

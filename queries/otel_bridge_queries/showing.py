@@ -32,21 +32,6 @@ def with_metadata(result: Result) -> Result:
     return _changed(result, result.columns.index("metadata"), "JSON", _parsed)
 
 
-def with_metadata_keys(result: Result, keys: Sequence[str]) -> Result:
-    """
-    Put a column `metadata.KEY` for each key in the place of the list of their values.
-    """
-    if not keys:
-        return result
-    place = result.columns.index("metadata_values")
-    names = [f"metadata.{key}" for key in keys]
-    return Result(
-        (*result.columns[:place], *names, *result.columns[place + 1 :]),
-        (*result.types[:place], *["VARCHAR"] * len(keys), *result.types[place + 1 :]),
-        [(*row[:place], *row[place], *row[place + 1 :]) for row in result.rows],
-    )
-
-
 def in_zone(result: Result, columns: Sequence[str], zone: ZoneInfo) -> Result:
     """
     Give the moments of those of the columns that are there in a time zone.

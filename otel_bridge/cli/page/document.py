@@ -49,7 +49,7 @@ def document(figures: Figures, asked: Asked) -> str:
         f"<title>{escaped(asked.title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
         f"<header><h1>{escaped(asked.title)}</h1>{_about(figures, asked)}</header>\n"
         f"<main>{headline(figures)}{body}</main>\n"
-        f"<footer>{_made(figures, asked)}</footer>\n<script>{script}</script>\n"
+        f"<footer>{_made(asked)}</footer>\n<script>{script}</script>\n"
         "</body>\n</html>\n"
     )
 
@@ -68,10 +68,8 @@ def _about(figures: Figures, asked: Asked) -> str:
     return paragraph(" · ".join(said), "about")
 
 
-def _made(figures: Figures, asked: Asked) -> str:
+def _made(asked: Asked) -> str:
     said = f"Made {asked.made_at:%Y-%m-%d %H:%M %Z} by otel-bridge {version('otel-bridge')}."
-    if not figures.settled:
-        said += " Calls were being recorded meanwhile, so sums may differ by the newest."
     return paragraph(f"{said} Costs marked ≥ leave out calls without a known price.")
 
 

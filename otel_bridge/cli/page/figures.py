@@ -3,7 +3,7 @@ All figures of the page, asked for at one moment.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,6 @@ from otel_bridge_queries import Queries, Result
 from otel_bridge.charts.periods import Period
 
 ROWS = 15
-_TRIES = 3
 _HOURS_UP_TO = timedelta(days=2)
 _DAYS_UP_TO = timedelta(days=120)
 _WEEKS_UP_TO = timedelta(days=800)
@@ -51,7 +50,6 @@ class Figures:
         period: The periods of `cost_over_time` and `latency_over_time`.
         days: The days with calls.
         hours: Calls by hour; None where they are too few days for a pattern.
-        settled: Nothing was recorded while the figures were taken.
     """
 
     total: Mapping[str, Any]
@@ -72,54 +70,31 @@ class Figures:
     tools: Result
     errors: Result
     unpriced: Result
-    settled: bool
 
 
 def collect(queries: Queries, asked: Asked) -> Figures:
     """
-    Ask for everything; where something was recorded meanwhile, once more.
+    Ask for everything, as of one moment.
 
     Raises:
         QueryError: A filter or time makes no sense.
     """
     filters = {name: value for name, value in asked.filters.items() if value is not None}
-    for _ in range(_TRIES):
-        before = _totals(queries, filters)
-        figures = _all(queries, filters, before, settled=True)
-        if _totals(queries, filters) == before:
-            return figures
-    return replace(figures, settled=False)
+    with queries.at_one_moment():
+        return _all(queries, filters)
 
 
-def _totals(queries: Queries, filters: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    # The counts move with every call that is recorded, read anew or priced anew.
-    return [
-        queries.cost(by=[], **_for_calls(filters)).dicts()[0],
-        queries.tokens(by=[], **_for_calls(filters)).dicts()[0],
-        queries.latency(by=[], **_for_calls(filters)).dicts()[0],
-        queries.tools(by=[], **_for_tools(filters)).dicts()[0],
-        {"failures": [row["count"] for row in queries.errors(by=[], **filters)]},
-    ]
-
-
-def _all(
-    queries: Queries,
-    filters: Mapping[str, Any],
-    totals: list[Mapping[str, Any]],
-    *,
-    settled: bool,
-) -> Figures:
+def _all(queries: Queries, filters: Mapping[str, Any]) -> Figures:
     calls, tools = _for_calls(filters), _for_tools(filters)
     days = tuple(row["day"] for row in queries.cost(by="day", **calls) if row["day"])
     long = days[-1] - days[0] + timedelta(days=1) if days else timedelta()
     period = _period(long)
     most = ROWS + 1
-    total, tokens, latency, tool_total, _ = totals
     return Figures(
-        total=total,
-        tokens=tokens,
-        latency=latency,
-        tool_total=tool_total,
+        total=queries.cost(by=[], **calls).dicts()[0],
+        tokens=queries.tokens(by=[], **calls).dicts()[0],
+        latency=queries.latency(by=[], **calls).dicts()[0],
+        tool_total=queries.tools(by=[], **tools).dicts()[0],
         period=period,
         days=days,
         cost_over_time=queries.cost(by=["model", period], **calls),
@@ -134,7 +109,6 @@ def _all(
         tools=queries.tools(by="tool_name", limit=most, **tools),
         errors=queries.errors(by=[], limit=most, **filters),
         unpriced=queries.unpriced(limit=most, **calls),
-        settled=settled,
     )
 
 

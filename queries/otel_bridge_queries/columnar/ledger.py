@@ -148,7 +148,7 @@ class Ledger:
             connection.executemany("DELETE FROM columnar_obsolete WHERE file = ?", zip(gone))
         strays = (
             path
-            for path in folder.iterdir()
+            for path in (folder.iterdir() if folder.exists() else ())
             if path.name not in listed
             and path.name not in obsolete
             and (at_once or path.stat().st_mtime_ns + _GRACE_NS <= now_ns)

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +15,7 @@ from typing import TypeVar
 import duckdb
 from otel_bridge_storage.addresses import Address
 
-from otel_bridge_queries.cache_folder import make_cache_folder
+from otel_bridge_queries.cache_folder import cache_folder, make_cache_folder
 from otel_bridge_queries.columnar.ledger import Ledger, Turn
 from otel_bridge_queries.columnar.manifest import (
     Manifest,
@@ -98,11 +98,10 @@ class Upkeep:
 
     def __init__(self, address: Address, path: Path, *, progress: Progress | None = None) -> None:
         self._path = path
-        self._folder = self._make_folder()
+        self._folder = cache_folder(path) / "columnar"
         self._source = SqliteSource(address)
-        self._ledger = Ledger(path)
-        self._writer = SegmentWriter(self._folder)
         self._progress = progress
+        self._opened = contextlib.ExitStack()
 
     def bring_forward(self, relation: Relation) -> None:
         """
@@ -179,8 +178,15 @@ class Upkeep:
         Let go of the database.
         """
         self._source.close()
-        self._ledger.close()
-        self._writer.close()
+        self._opened.close()
+
+    @cached_property
+    def _ledger(self) -> Ledger:
+        return self._opened.enter_context(contextlib.closing(Ledger(self._path)))
+
+    @cached_property
+    def _writer(self) -> SegmentWriter:
+        return self._opened.enter_context(contextlib.closing(SegmentWriter(self._folder)))
 
     @contextlib.contextmanager
     def _turn(self, relation: Relation) -> Iterator[Turn]:
@@ -205,11 +211,6 @@ class Upkeep:
                 raise
             return False
 
-    def _make_folder(self) -> Path:
-        folder = make_cache_folder(self._path) / "columnar"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        return folder
-
     def _build(self, turn: Turn, planner: Planner[Plan]) -> bool:
         """
         Write the next file, if one should be written.
@@ -223,7 +224,8 @@ class Upkeep:
             if not are_there(self._folder, manifest.segments):
                 self._ledger.forget(relation)
                 return False
-            self._make_folder()
+            make_cache_folder(self._path)
+            self._folder.mkdir(mode=0o700, exist_ok=True)
             segment = self._write(snapshot, relation, manifest, plan)
         old = plan.instead_of
         if not self._ledger.add(turn, segment, () if old is None else (old,)):

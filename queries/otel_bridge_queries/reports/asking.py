@@ -21,7 +21,7 @@ from otel_bridge_queries.moments import zone_named
 from otel_bridge_queries.question import Question, tell
 from otel_bridge_queries.result import Result
 from otel_bridge_queries.selection import Names, filter_parameters, group_keys, row_count
-from otel_bridge_queries.showing import in_zone, with_metadata_keys, with_texts
+from otel_bridge_queries.showing import in_zone, with_texts
 
 T = TypeVar("T")
 # What DuckDB raises where a file is gone or not as it was written.
@@ -207,7 +207,7 @@ def shown(found: Result, question: Question, moments: Sequence[str] = ()) -> Res
     Put the keys first, as they were asked for, and moments into the zone.
     """
     keys = question.keys
-    result = with_metadata_keys(found, question.metadata_keys)
+    result = found.renamed(question.metadata_columns)
     measures = [name for name in result.columns if name not in {*keys, *question.columns}]
     zone = zone_named(question.zone)
     return in_zone(result.only([*keys, *measures]), [*TIME_KEYS, *moments], zone)

@@ -140,7 +140,9 @@ keyed AS (
     SELECT
         *, true AS every,
         quarter_of(quarter) AS quarter_hour, minute_of(start_ns) AS minute,
-        [metadata_value(metadata, key) FOR key IN getvariable('metadata_keys')] AS metadata_values
+        metadata_value(metadata, getvariable('metadata_keys')[1]) AS metadata_1,
+        metadata_value(metadata, getvariable('metadata_keys')[2]) AS metadata_2,
+        metadata_value(metadata, getvariable('metadata_keys')[3]) AS metadata_3
     FROM rooted
 )
 SELECT *, NULL::VARCHAR AS tag FROM keyed WHERE NOT asked('tag')
@@ -167,7 +169,9 @@ keyed AS (
     SELECT
         *, true AS every,
         quarter_of(quarter) AS quarter_hour, minute_of(start_ns) AS minute,
-        [metadata_value(metadata, key) FOR key IN getvariable('metadata_keys')] AS metadata_values
+        metadata_value(metadata, getvariable('metadata_keys')[1]) AS metadata_1,
+        metadata_value(metadata, getvariable('metadata_keys')[2]) AS metadata_2,
+        metadata_value(metadata, getvariable('metadata_keys')[3]) AS metadata_3
     FROM rooted
 )
 SELECT *, NULL::VARCHAR AS tag FROM keyed WHERE NOT asked('tag')
@@ -194,7 +198,9 @@ keyed AS (
     SELECT
         *, true AS every,
         quarter_of(quarter) AS quarter_hour, minute_of(start_ns) AS minute,
-        [metadata_value(metadata, key) FOR key IN getvariable('metadata_keys')] AS metadata_values
+        metadata_value(metadata, getvariable('metadata_keys')[1]) AS metadata_1,
+        metadata_value(metadata, getvariable('metadata_keys')[2]) AS metadata_2,
+        metadata_value(metadata, getvariable('metadata_keys')[3]) AS metadata_3
     FROM rooted
 )
 SELECT *, NULL::VARCHAR AS tag FROM keyed WHERE NOT asked('tag')
