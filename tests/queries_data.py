@@ -9,6 +9,7 @@ from typing import Any
 
 from otel_bridge_storage import schema
 from otel_bridge_storage.columns import metadata
+from otel_bridge_storage.versions import SCHEMA_VERSION
 from sqlalchemy import Connection, Engine, create_engine, insert, update
 from sqlalchemy.engine import URL
 
@@ -30,7 +31,7 @@ class Recorded:
         metadata.create_all(self._engine)
         with self._engine.begin() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-            connection.execute(insert(schema.schema_info), {"version": schema.SCHEMA_VERSION})
+            connection.execute(insert(schema.schema_info), {"version": SCHEMA_VERSION})
             shared = {"hash": b"0", "attributes": "{}", "dropped_attributes": 0, "schema_url": ""}
             connection.execute(
                 insert(schema.resources), shared | {"service": "shop", "entities": "[]"}

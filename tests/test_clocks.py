@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from otel_bridge_storage.liveness import HEARTBEAT_S, SILENCE_S, is_dead
+from otel_bridge_storage.dead_writers import SILENCE_S, is_dead
+from otel_bridge_storage.liveness import HEARTBEAT_S
 from otel_bridge_storage.run_store import RunStore
 from recording_data import AGENT, CHAT, is_whole, recorded, rows
 

@@ -21,9 +21,9 @@ from otel_bridge_storage.errors import (
 )
 from otel_bridge_storage.migrations import COUNTERS
 from otel_bridge_storage.opening import open_database
-from otel_bridge_storage.schema import SCHEMA_VERSION
 from otel_bridge_storage.sqlite_database import APPLICATION_ID
 from otel_bridge_storage.sqlite_files import check_file, open_reader
+from otel_bridge_storage.versions import SCHEMA_VERSION
 from recording_data import environment
 from sqlalchemy.exc import DBAPIError
 from stored import PRICER, READER, rows

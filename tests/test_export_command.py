@@ -41,11 +41,11 @@ from otel_bridge_storage.records import (
     ScopeRecord,
     SpanRecord,
 )
-from otel_bridge_storage.schema import SCHEMA_VERSION
 from otel_bridge_storage.selection import Selection
 from otel_bridge_storage.span_rows import Key
 from otel_bridge_storage.stored_telemetry import LOST_TEXT, StoredTelemetry
 from otel_bridge_storage.tolerant_reading import tolerant_reading
+from otel_bridge_storage.versions import SCHEMA_VERSION
 from stored import PRICER, picture, rows, store
 from trees import NOON, agent, chat, span
 

@@ -23,7 +23,7 @@ from otel_bridge_storage.errors import (
     SchemaVersionError,
 )
 from otel_bridge_storage.opening import open_database
-from otel_bridge_storage.schema import SCHEMA_VERSION
+from otel_bridge_storage.versions import SCHEMA_VERSION
 from recording_data import is_whole, names, recorded, value
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")

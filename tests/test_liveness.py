@@ -11,7 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from otel_bridge_storage.liveness import SILENCE_S, Presence, Writer, dead_writers, is_dead
+from otel_bridge_storage.dead_writers import SILENCE_S, dead_writers, is_dead
+from otel_bridge_storage.liveness import Presence, Writer
 from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.schema import runs
 from otel_bridge_storage.sqlite_files import open_reader

@@ -19,8 +19,8 @@ from otel_bridge_storage.errors import SchemaVersionError
 from otel_bridge_storage.labels import run_labels_of
 from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.run_store import RunStore
-from otel_bridge_storage.schema import SCHEMA_VERSION
 from otel_bridge_storage.sqlite_files import open_reader
+from otel_bridge_storage.versions import SCHEMA_VERSION
 from recording_data import environment, is_whole, recorded, rows
 from stored import picture
 

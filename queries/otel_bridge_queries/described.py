@@ -9,8 +9,6 @@ import re
 from dataclasses import dataclass
 
 import duckdb
-import otel_bridge_storage.schema  # noqa: F401 - it declares the tables
-from otel_bridge_storage.columns import metadata
 
 from otel_bridge_queries.catalog import VIEWS
 from otel_bridge_queries.engine import open_engine, read_sql
@@ -78,6 +76,10 @@ def schema_comment(view: str, name: str) -> str | None:
     """
     Give the schema's comment on the column that a view hands on under its name.
     """
+    # Only who asks what columns mean waits until the schema is declared.
+    import otel_bridge_storage.schema  # noqa: F401
+    from otel_bridge_storage.columns import metadata
+
     for column in RELATIONS[view].columns:
         handed_on = _COLUMN.fullmatch(column.source)
         if column.name == name and handed_on is not None:

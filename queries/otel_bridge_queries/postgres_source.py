@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from otel_bridge_storage.addresses import Address
+from otel_bridge_storage.dead_writers import DEAD_WRITERS_SQL, is_dead
 from otel_bridge_storage.errors import DatabaseError
-from otel_bridge_storage.liveness import DEAD_WRITERS_SQL, is_dead
 from otel_bridge_storage.postgres_reading import check_postgres, reading_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError

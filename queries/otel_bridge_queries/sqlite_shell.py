@@ -10,7 +10,7 @@ import re
 import textwrap
 from string import Template
 
-from otel_bridge_storage.liveness import SILENCE_S
+from otel_bridge_storage.dead_writers import SILENCE_S
 
 from otel_bridge_queries.described import View, described_views
 from otel_bridge_queries.engine import read_sql

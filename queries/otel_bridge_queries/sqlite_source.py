@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from otel_bridge_storage.addresses import Address
+from otel_bridge_storage.dead_writers import dead_writers
 from otel_bridge_storage.errors import DatabaseError
-from otel_bridge_storage.liveness import dead_writers
-from otel_bridge_storage.memory_database import open_memory_reader
 from otel_bridge_storage.sqlite_files import open_reader
 
 from otel_bridge_queries import sources, sqlite_rows
@@ -29,8 +28,7 @@ class SqliteSource:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        name = address.memory or ""
-        self._reader = open_memory_reader(name) if address.path is None else open_reader(address)
+        self._reader = _open(address)
         prepare(self._reader)
 
     @contextmanager
@@ -105,3 +103,11 @@ class SqliteSnapshot:
         List the writers that are gone.
         """
         return dead_writers(self.reader)
+
+
+def _open(address: Address) -> sqlite3.Connection:
+    if address.path is not None:
+        return open_reader(address)
+    from otel_bridge_storage.memory_database import open_memory_reader
+
+    return open_memory_reader(address.memory or "")

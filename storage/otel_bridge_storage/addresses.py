@@ -5,11 +5,12 @@ Which database a path or a URL means.
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from typing import TYPE_CHECKING
 
 from otel_bridge_storage.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 _FILE_SCHEMES = ("sqlite", "sqlite+aiosqlite", "sqlite+pysqlite")
 _MEMORY = (":memory:", "memory:", "sqlite://", "sqlite:///:memory:", "sqlite+aiosqlite://")
@@ -40,7 +41,7 @@ class Address:
     kind: Kind
     path: Path | None = None
     memory: str | None = None
-    url: URL | None = field(default=None, repr=False)
+    url: "URL | None" = field(default=None, repr=False)
 
     @property
     def key(self) -> str:
@@ -110,7 +111,11 @@ def file_path(target: str | Path | Address) -> Path:
     return address.path
 
 
-def _postgres(text: str) -> URL:
+def _postgres(text: str) -> "URL":
+    # Only databases on a server are worth the time that this takes.
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):

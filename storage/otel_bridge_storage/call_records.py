@@ -13,8 +13,8 @@ from otel_bridge_storage.message_texts import json_or_text, message_of
 from otel_bridge_storage.moments import milliseconds, moment, usd
 from otel_bridge_storage.paging import bounded, page
 from otel_bridge_storage.rows import LLMCall, ToolInvocation
-from otel_bridge_storage.run_filters import INTERRUPTED, RUNNING
 from otel_bridge_storage.run_records import is_interrupted
+from otel_bridge_storage.run_statuses import INTERRUPTED, RUNNING
 from otel_bridge_storage.schema import llm_calls, spans, tool_calls
 from otel_bridge_storage.span_rows import records_texts
 

@@ -20,8 +20,8 @@ from otel_bridge_storage.addresses import Address
 from otel_bridge_storage.columns import metadata
 from otel_bridge_storage.errors import DatabaseNotFoundError
 from otel_bridge_storage.migrations import COUNTERS, upgrade
-from otel_bridge_storage.schema import SCHEMA_VERSION, counters, schema_info
-from otel_bridge_storage.versions import check_version, version_error
+from otel_bridge_storage.schema import counters, schema_info
+from otel_bridge_storage.versions import SCHEMA_VERSION, check_version, version_error
 
 BUSY_TIMEOUT_S = 10.0
 _log = logging.getLogger("otel_bridge")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from sqlalchemy import BindParameter, Connection, Row, ScalarSelect, bindparam, func, select
 
 from otel_bridge_storage.arguments import given_text
+from otel_bridge_storage.dead_writers import is_dead
 from otel_bridge_storage.event_rows import get_events, get_log
-from otel_bridge_storage.liveness import is_dead
 from otel_bridge_storage.rows import StoredEvent
-from otel_bridge_storage.run_filters import RUNNING
+from otel_bridge_storage.run_statuses import RUNNING
 from otel_bridge_storage.schema import counters, run_log, runs, schema_info, writers
 
 _ENDED = ("success", "error", "cancelled")

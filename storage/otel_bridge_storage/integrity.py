@@ -19,11 +19,12 @@ from otel_bridge_storage.errors import DatabaseError
 from otel_bridge_storage.event_tables import event_threads, run_events
 from otel_bridge_storage.findings import REBUILD, RESTORE, SAVE, Finding
 from otel_bridge_storage.salvage import SalvagedRows
-from otel_bridge_storage.schema import SCHEMA_VERSION, llm_calls, logs, run_log, runs, spans
+from otel_bridge_storage.schema import llm_calls, logs, run_log, runs, spans
 from otel_bridge_storage.sqlite_files import check_file, is_something_else
 from otel_bridge_storage.stored_texts import check_texts
 from otel_bridge_storage.thread_numbers import check_thread_numbers
 from otel_bridge_storage.tolerant_reading import is_unreadable, tolerant_reading, untouched_uri
+from otel_bridge_storage.versions import SCHEMA_VERSION
 
 _MOST_MESSAGES = 100
 _HOW_MANY = func.count().label("rows")

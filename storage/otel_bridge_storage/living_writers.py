@@ -17,7 +17,7 @@ from sqlalchemy import (
     select,
 )
 
-from otel_bridge_storage.liveness import is_dead, process_exists, silence_limit
+from otel_bridge_storage.dead_writers import is_dead, process_exists, silence_limit
 from otel_bridge_storage.schema import writers
 
 STATE = (writers.c.host, writers.c.pid, writers.c.last_seen_ns, writers.c.closed_ns)

@@ -12,7 +12,6 @@ from otel_bridge_storage import event_tables, thread_tables
 from otel_bridge_storage.columns import metadata
 from otel_bridge_storage.labels import run_labels_of
 from otel_bridge_storage.schema import (
-    SCHEMA_VERSION,
     counters,
     llm_calls,
     run_labels,
@@ -24,6 +23,7 @@ from otel_bridge_storage.schema import (
     tool_calls,
     writers,
 )
+from otel_bridge_storage.versions import SCHEMA_VERSION
 
 COUNTERS = ("sequence", "span", "message", "log", "erasures")
 # Importing them puts them among the tables that a new database gets.

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from otel_bridge_storage import run_terms
 from otel_bridge_storage.arguments import given_text
 from otel_bridge_storage.errors import QueryError
 from otel_bridge_storage.labels import METADATA, TAG, comparable, key
 from otel_bridge_storage.moments import nanoseconds
 from otel_bridge_storage.run_places import Window
+from otel_bridge_storage.run_statuses import INTERRUPTED, RUNNING, STATUSES, statuses
 from otel_bridge_storage.run_terms import ColumnTerm, LabelTerm, StatusTerm, Term
 
-RUNNING, INTERRUPTED = run_terms.RUNNING, "interrupted"
-STATUSES = (RUNNING, "paused", "success", "error", "cancelled", INTERRUPTED)
 # What few runs have comes first: where several are found often, the first is looked up.
 _COLUMNS = ("session_id", "parent_run_id", "user_id", "tenant_id", "agent_name", "service")
 
@@ -85,22 +83,6 @@ class RunFilter:
             None if until is None else nanoseconds(until, "started_before"),
             after,
         )
-
-
-def statuses(wanted: str | Iterable[str]) -> set[str]:
-    """
-    Give one status or several as a set.
-
-    Raises:
-        QueryError: One of them is unknown.
-    """
-    if not isinstance(wanted, Iterable):
-        raise QueryError(f"status={wanted!r} is neither a text nor a list of texts")
-    each = [wanted] if isinstance(wanted, str) else list(wanted)
-    unknown = sorted(str(one) for one in each if one not in STATUSES)
-    if unknown:
-        raise QueryError(f"no run has status {unknown[0]!r}: there are {', '.join(STATUSES)}")
-    return set(each)
 
 
 def _pairs(metadata: Mapping[str, Any] | None) -> Iterable[tuple[str, Any]]:

@@ -15,9 +15,10 @@ from otel_bridge_storage.moments import milliseconds, moment, moment_or_none, us
 from otel_bridge_storage.paging import checked_limit, page
 from otel_bridge_storage.rows import RunDetail, RunSummary
 from otel_bridge_storage.run_cursors import position
-from otel_bridge_storage.run_filters import INTERRUPTED, RunFilter
+from otel_bridge_storage.run_filters import RunFilter
 from otel_bridge_storage.run_places import find_places
-from otel_bridge_storage.run_terms import RUNNING, StatusTerm, Term
+from otel_bridge_storage.run_statuses import INTERRUPTED, RUNNING
+from otel_bridge_storage.run_terms import StatusTerm, Term
 from otel_bridge_storage.schema import runs, steps, writers
 from otel_bridge_storage.span_rows import records_texts
 from otel_bridge_storage.values import resolve

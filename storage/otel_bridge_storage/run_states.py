@@ -18,9 +18,9 @@ from otel_bridge_storage.log_rows import OpenCall, RunState
 from otel_bridge_storage.moments import moment, moment_or_none, usd
 from otel_bridge_storage.pauses import PAUSED, RESUMED, pair_pauses
 from otel_bridge_storage.records import STATUS_ERROR
-from otel_bridge_storage.run_filters import INTERRUPTED, RUNNING
 from otel_bridge_storage.run_records import is_interrupted, row_of
 from otel_bridge_storage.run_rows import status
+from otel_bridge_storage.run_statuses import INTERRUPTED, RUNNING
 from otel_bridge_storage.schema import RUN_TURNS, llm_calls, spans, tool_calls
 from otel_bridge_storage.step_reading import steps_as_of
 from otel_bridge_storage.step_rows import ASSISTANT, USER, Step

@@ -15,9 +15,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from otel_bridge_storage.living_writers import is_going_on, is_interrupted
+from otel_bridge_storage.run_statuses import RUNNING
 from otel_bridge_storage.schema import run_labels, runs
-
-RUNNING = "running"
 
 
 class _Unindexed(FunctionElement[str]):

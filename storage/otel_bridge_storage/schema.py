@@ -10,8 +10,6 @@ from sqlalchemy import Column, ForeignKey, LargeBinary, Table, UniqueConstraint
 
 from otel_bridge_storage.columns import Whole, Words, any_of, index, metadata
 
-SCHEMA_VERSION = 3
-
 # The facts that change what a run's row says, and what its steps say.
 RUN_TURNS = ("run.paused", "run.resumed", "termination.decided")
 STEP_TURNS = (

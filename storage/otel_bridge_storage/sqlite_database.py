@@ -14,7 +14,6 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from otel_bridge_storage.addresses import Address, Kind
 from otel_bridge_storage.database import BUSY_TIMEOUT_S, Database
 from otel_bridge_storage.errors import DatabaseUnavailableError
-from otel_bridge_storage.schema import SCHEMA_VERSION
 from otel_bridge_storage.sqlite_files import (
     check_file,
     identity_of,
@@ -25,7 +24,7 @@ from otel_bridge_storage.sqlite_files import (
     table_names,
 )
 from otel_bridge_storage.sqlite_writing import writing_engine
-from otel_bridge_storage.versions import version_error
+from otel_bridge_storage.versions import SCHEMA_VERSION, version_error
 
 APPLICATION_ID = 0x4F544252
 _CHECKPOINT_PAUSE_S = 0.05

@@ -14,7 +14,6 @@ from sqlalchemy.pool import StaticPool
 from otel_bridge_storage.addresses import Address, address_of
 from otel_bridge_storage.errors import NotADatabaseError
 from otel_bridge_storage.memory_database import check_memory, memory_uri
-from otel_bridge_storage.schema import SCHEMA_VERSION
 from otel_bridge_storage.sqlite_files import (
     READ_TIMEOUT_S,
     check_file,
@@ -22,7 +21,7 @@ from otel_bridge_storage.sqlite_files import (
     read_error,
     reader_uri,
 )
-from otel_bridge_storage.versions import version_error
+from otel_bridge_storage.versions import SCHEMA_VERSION, version_error
 
 _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT)
 

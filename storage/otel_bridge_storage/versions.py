@@ -3,7 +3,8 @@ What is said to those whose database and whose otel-bridge do not fit together.
 """
 
 from otel_bridge_storage.errors import SchemaVersionError
-from otel_bridge_storage.schema import SCHEMA_VERSION
+
+SCHEMA_VERSION = 3
 
 
 def check_version(database: object, version: int) -> None:

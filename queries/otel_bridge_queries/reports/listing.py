@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Unpack, get_args
 
 from otel_bridge_storage.errors import QueryError
-from otel_bridge_storage.run_filters import statuses
+from otel_bridge_storage.run_statuses import statuses
 
 from otel_bridge_queries import catalog
 from otel_bridge_queries.question import Question

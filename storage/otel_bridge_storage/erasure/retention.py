@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, func, or_, select, tuple_
 
 from otel_bridge_storage.database import Database
+from otel_bridge_storage.dead_writers import SILENCE_S
 from otel_bridge_storage.erasure.deletion import delete_logs, delete_spans, foresee
 from otel_bridge_storage.erasure.erased import Erased
 from otel_bridge_storage.erasure.families import Family, families_of, held, sessions_of
@@ -19,7 +20,6 @@ from otel_bridge_storage.erasure.spans_of import spans_of_runs
 from otel_bridge_storage.erasure.stray_logs import old_logs
 from otel_bridge_storage.erasure.threads import delete_thread_runs, delete_threads
 from otel_bridge_storage.errors import QueryError
-from otel_bridge_storage.liveness import SILENCE_S
 from otel_bridge_storage.readings import Pricer, Reader
 from otel_bridge_storage.schema import runs, spans
 from otel_bridge_storage.statements import KEYS, Lookup
