@@ -65,21 +65,27 @@ _NUMBERS = (int, float, Decimal, date, timedelta)
 _ID_KEYS = frozenset({"run_id", "session_id", "trace_id", "span_id"})
 
 
-def answer(db: str, question: Callable[[Queries], T]) -> T:
+def answer(db: str, question: Callable[[Queries], T], *, about: str | None = None) -> T:
     """
     Open the database for reports, ask one question and close it.
 
     All that the question asks for is counted back from the same now.
+
+    Args:
+        about: The relation of which all that the question asks for is of one moment.
     """
     now = time.time_ns()
     with (
         share_of("into the cache of reports") as show,
         Queries(db, clock=lambda: now, progress=show) as queries,
     ):
-        return question(queries)
+        if about is None:
+            return question(queries)
+        with queries.at_one_moment(about):
+            return question(queries)
 
 
-def report(db: str, question: Callable[[Queries], T]) -> T:
+def report(db: str, question: Callable[[Queries], T], *, about: str | None = None) -> T:
     """
     Open the database and ask for a report with what was typed on the command line.
 
@@ -87,7 +93,7 @@ def report(db: str, question: Callable[[Queries], T]) -> T:
         typer.BadParameter: A group key, filter or time makes no sense.
     """
     try:
-        return answer(db, question)
+        return answer(db, question, about=about)
     except QueryError as exc:
         raise typer.BadParameter(str(exc)) from exc
 

@@ -37,7 +37,7 @@ class CopyingLoader:
             self._refresh(snapshot, sorted(relations))
             yield snapshot
 
-    def hold(self) -> AbstractContextManager[None]:
+    def hold(self, relations: Iterable[str]) -> AbstractContextManager[None]:
         """
         Let all that is made current inside be as of one moment.
         """

@@ -28,9 +28,12 @@ class Loader(Protocol):
         Make the named relations hold what the database holds now, all at one moment.
         """
 
-    def hold(self) -> AbstractContextManager[None]:
+    def hold(self, relations: Iterable[str]) -> AbstractContextManager[None]:
         """
         Let all that is made current inside be as of one moment.
+
+        Args:
+            relations: What will be made current.
         """
 
     def doubt(self) -> bool:

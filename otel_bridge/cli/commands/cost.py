@@ -77,7 +77,7 @@ def _print_cost(
         )
         return result, totals, queries.unpriced(**chosen) if told else None, drawn
 
-    result, totals, unpriced, drawn = report(db, all_of_it)
+    result, totals, unpriced, drawn = report(db, all_of_it, about="llm_calls")
     total = total_row(keys, totals.dicts()) if keys else None
     print_result(
         result,
@@ -112,7 +112,7 @@ def _print_check(
         result = queries.cost_check(by=keys, **chosen, limit=limit)
         return result, queries.cost_check(by=[], **chosen)
 
-    result, totals = report(db, both)
+    result, totals = report(db, both, about="llm_calls")
     total = totals.dicts()[0]
     print_check(result, keys, form, total=total_row(keys, [total]) if keys else None)
     if form is Format.TABLE and result.rows and total["compared_calls"] < total["llm_calls"]:

@@ -39,7 +39,7 @@ def tokens(
         )
         return result, queries.tokens(by=[], **chosen), drawn
 
-    result, totals, drawn = report(db, all_three)
+    result, totals, drawn = report(db, all_three, about="llm_calls")
     total = total_row(keys, totals.dicts()) if keys else None
     print_result(
         result,

@@ -39,7 +39,7 @@ def tools(
         result = queries.tools(by=_KEYS, **chosen, limit=limit)
         return result, queries.tools(by=[], **chosen), drawn
 
-    result, totals, drawn = report(db, all_three)
+    result, totals, drawn = report(db, all_three, about="tool_calls")
     print_result(
         result,
         form,

@@ -26,8 +26,6 @@ from otel_bridge_queries.sqlite_rows import changed_rows, chunks
 from otel_bridge_queries.sqlite_source import SqliteSnapshot, SqliteSource
 
 _CHUNK_ROWS = 5_000
-# What reports are about; what else is asked for at one moment is read from the database.
-_USUAL = ("llm_calls", "runs", "tool_calls")
 _log = logging.getLogger("otel_bridge")
 
 
@@ -87,12 +85,12 @@ class ColumnarLoader:
             yield snapshot
 
     @contextlib.contextmanager
-    def hold(self) -> Iterator[None]:
+    def hold(self, relations: Iterable[str]) -> Iterator[None]:
         """
         Let all that is made current inside be as of one moment.
         """
         if not self._source.is_held:
-            self._bring_forward([RELATIONS[name] for name in _USUAL])
+            self._bring_forward([RELATIONS[name] for name in sorted(relations)])
         with self._source.hold():
             yield
 

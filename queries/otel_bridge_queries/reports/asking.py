@@ -24,6 +24,7 @@ from otel_bridge_queries.selection import Names, filter_parameters, group_keys, 
 from otel_bridge_queries.showing import in_zone, with_texts
 
 T = TypeVar("T")
+_USUAL = ("llm_calls", "runs", "tool_calls")
 # What DuckDB raises where a file is gone or not as it was written.
 _FAULTS_OF_FILES = (
     duckdb.IOException,
@@ -78,11 +79,15 @@ class Asking:
         self.close()
 
     @contextmanager
-    def at_one_moment(self) -> Iterator[Self]:
+    def at_one_moment(self, *about: str) -> Iterator[Self]:
         """
         Let all reports asked inside be as of one moment; other threads wait meanwhile.
+
+        Args:
+            about: The relations that they are mostly about, for which the cache is brought
+                forward first; by default calls to models and tools, and runs.
         """
-        with self._alone(), self._loader.hold():
+        with self._alone(), self._loader.hold(about or _USUAL):
             yield self
 
     @contextmanager
