@@ -120,7 +120,7 @@ def _expression(column: Column) -> str:
     if column.function is None:
         return column.source
     # An empty list is common, and not worth a call of Python.
-    empty = "'[]'" if column.type == "VARCHAR[]" else "NULL"
+    empty = "NULL" if column.type == "BIGINT" else "'[]'"
     called = f"{column.function.__name__}({column.source})"
     return f"CASE WHEN {column.source} = '[]' THEN {empty} ELSE {called} END"
 
