@@ -114,7 +114,7 @@ def parsed(rows: list[tuple[Any, ...]], kinds: tuple[str, ...]) -> list[tuple[An
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_the_views_for_sqlite_have_the_rows_of_the_queries(data: st.DataObject) -> None:
     """

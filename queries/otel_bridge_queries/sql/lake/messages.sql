@@ -6,6 +6,6 @@
 SELECT
     m.id // 50000 AS partition, 0::BIGINT AS part,
     $exporter::VARCHAR AS exporter,
-    m.id, m.body
+    m.id, m.body, m.text
 FROM loaded.messages AS m
 WHERE in_reach(m.id, $low, $high) AND $content::BOOLEAN IS NOT NULL
