@@ -16,6 +16,7 @@ from otel_bridge_queries.columnar import upkeep
 from otel_bridge_queries.engine import fetch
 from otel_bridge_queries.relations import RELATIONS, Column, Relation
 from otel_bridge_queries.sqlite_rows import prepare
+from otel_bridge_storage import liveness
 
 Rows = Counter[tuple[Any, ...]]
 KEPT = [relation for relation in RELATIONS.values() if not relation.volatile]
@@ -23,8 +24,9 @@ KEPT = [relation for relation in RELATIONS.values() if not relation.volatile]
 
 def shrink() -> None:
     """
-    Let files be of a few rows, and be written for fewer.
+    Let files be of a few rows, and be written for fewer; no writer dies of a slow machine.
     """
+    liveness.SILENCE_S = 3600.0
     upkeep.ENOUGH_ROWS, upkeep.MANY_CHANGES, upkeep.SEGMENT_ROWS = 2, 1, 5
 
 

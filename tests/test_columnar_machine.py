@@ -23,7 +23,7 @@ from otel_bridge_queries.columnar.loader import columnar_folder
 from otel_bridge_queries.columnar.purging import purge
 from otel_bridge_queries.copying_loader import CopyingLoader
 from otel_bridge_queries.engine import open_engine
-from otel_bridge_storage import erasure, repricing
+from otel_bridge_storage import erasure, liveness, repricing
 from otel_bridge_storage.addresses import address_of
 from otel_bridge_storage.ingest import Ingestor
 from otel_bridge_storage.opening import open_database
@@ -296,6 +296,7 @@ def small_files(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """
     for name in ("ENOUGH_ROWS", "MANY_CHANGES", "SEGMENT_ROWS"):
         monkeypatch.setattr(upkeep, name, getattr(upkeep, name))
+    monkeypatch.setattr(liveness, "SILENCE_S", liveness.SILENCE_S)
     shrink()
     return shrink
 
