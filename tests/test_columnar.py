@@ -2,9 +2,11 @@
 The columnar cache: when it is made, what it costs others, and what is left of it.
 """
 
+import itertools
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +19,7 @@ from columnar_child import held, truth
 from otel_bridge_queries import Queries
 from otel_bridge_queries.columnar import ledger, upkeep
 from otel_bridge_queries.columnar.loader import columnar_folder
+from otel_bridge_queries.relations import Relation
 from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.records import SpanRecord
 from queries_data import Recorded
@@ -247,3 +250,111 @@ def _told_by(path: Path, text: str) -> list[str]:
         rows = duckdb.execute("FROM read_parquet($file)", {"file": str(file)}).fetchall()
         found += [file.name] if text in repr(rows) else []
     return found
+
+
+def test_a_row_that_came_while_a_file_was_begun_may_still_change(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What changes about a row is seen, though the row came between a turn's first words and
+    its look at the rows.
+    """
+    begin = ledger.Ledger.begin
+
+    def begin_late(self: ledger.Ledger, relation: Relation) -> ledger.Turn | None:
+        turn = begin(self, relation)
+        if not late:
+            late.append(turn)
+            _add(recorded, 1)
+        return turn
+
+    late: list[ledger.Turn | None] = []
+    monkeypatch.setattr(upkeep, "SEGMENT_ROWS", 10 * ROWS)
+
+    monkeypatch.setattr(ledger.Ledger, "begin", begin_late)
+    with Queries(recorded.path) as queries:
+        queries.cost()
+    with recorded:
+        recorded.change("llm_calls", input_tokens=5)
+    with Queries(recorded.path, cache=False) as queries:
+        assert queries.cost().rows[0][:2] == (ROWS + 1, 5 * (ROWS + 1))
+
+
+def test_folders_named_like_a_partition_tell_nothing(tmp_path: Path) -> None:
+    """
+    A database in a folder `model=x` has the models that were recorded, and no other.
+    """
+    folder = tmp_path / "model=x" / "status=error"
+    folder.mkdir(parents=True)
+    recorded = Recorded(folder / "runs.db")
+    _add(recorded, ROWS)
+    recorded.close()
+    with Queries(recorded.path) as queries:
+        queries.cost()
+        assert held(queries) == truth(recorded.path)
+    with Queries(recorded.path) as queries:
+        assert queries.cost("model").rows[0][0] == "m"
+
+
+def test_two_may_tidy_at_once(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    A file that somebody else deleted first keeps nobody from bringing the cache forward.
+    """
+    listed = Path.iterdir
+
+    def with_one_gone(self: Path) -> Iterator[Path]:
+        yield self / "llm_calls-gone.parquet"
+        yield from listed(self)
+
+    monkeypatch.setattr(Path, "iterdir", with_one_gone)
+    with caplog.at_level(logging.WARNING), Queries(recorded.path) as queries:
+        queries.cost()
+    assert caplog.text == ""
+
+
+def test_damage_is_no_matter_while_somebody_writes(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Where a file is damaged and the cache cannot be mended now, reports read the database.
+    """
+    with Queries(recorded.path) as queries:
+        queries.cost()
+    for file in columnar_folder(recorded.path).iterdir():
+        file.write_bytes(b"x" * file.stat().st_size)
+    monkeypatch.setattr(ledger, "_PATIENCE_S", 0.01)
+    with closing(sqlite3.connect(recorded.path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        with Queries(recorded.path) as queries:
+            assert queries.cost().rows[0][0] == ROWS
+        writer.execute("ROLLBACK")
+
+
+def test_a_turn_lasts_as_long_as_its_builder_is_at_work(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Nobody begins what another is slow at, and whoever stops saying so is taken over from.
+    """
+    # Each look at the clock takes longer than a third of a turn.
+    clock = itertools.count(0, ledger.TURN_NS // 2)
+    monkeypatch.setattr(upkeep, "_CHUNK_ROWS", 5)
+    monkeypatch.setattr(time, "time_ns", lambda: next(clock))
+    ends: list[int] = []
+    prolong = ledger.Ledger.prolong
+
+    def told(self: ledger.Ledger, turn: ledger.Turn) -> None:
+        prolong(self, turn)
+        with closing(sqlite3.connect(recorded.path)) as connection:
+            found = connection.execute(
+                "SELECT builder_until_ns FROM columnar_relations WHERE name = 'llm_calls'"
+            )
+            ends.extend(end for (end,) in found)
+
+    monkeypatch.setattr(ledger.Ledger, "prolong", told)
+    with Queries(recorded.path) as queries:
+        assert _recent(queries) < upkeep.ENOUGH_ROWS
+    assert len(set(ends)) > 1
+    assert ends == sorted(ends)

@@ -205,3 +205,18 @@ def test_a_status_that_no_run_has_is_refused(path: Path, status: Any) -> None:
     """
     with Queries(path) as queries, pytest.raises(QueryError, match="status"):
         queries.run_views(status=status)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "null", ""])
+def test_a_text_that_looks_like_json_is_told_as_it_is(tmp_path: Path, text: str) -> None:
+    """
+    A message that is an empty list in the eyes of JSON has that as its text.
+    """
+    recorded = Recorded(tmp_path / "texts.db")
+    with recorded:
+        recorded.run("r")
+        recorded.step("r", 0, "user", recorded.message(text))
+    recorded.close()
+    with Queries(recorded.path) as queries:
+        assert queries.sql("SELECT content FROM steps").rows == [(text,)]
+        assert [row["content"] for row in queries.step_views(run_id="r")] == [text]

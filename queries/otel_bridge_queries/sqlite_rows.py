@@ -12,7 +12,7 @@ from otel_bridge_queries.texts import distinct_texts, first_id, message_text
 
 _FUNCTIONS = (message_text, distinct_texts, first_id)
 _NO_KEY = -1
-_LAST_KEY = 2**63 - 1
+LAST_KEY = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def chunks(
     *,
     size: int,
     after: int = _NO_KEY,
-    upto: int = _LAST_KEY,
+    upto: int = LAST_KEY,
 ) -> Iterator[Chunk]:
     """
     Read rows in the order of their keys.
@@ -68,7 +68,7 @@ def changed_rows(
         keys: The keys as a JSON list.
     """
     statement = _chunk_statement(relation, "SELECT value FROM json_each(?4)")
-    yield from _chunks(connection, statement, _NO_KEY, size, _LAST_KEY, keys)
+    yield from _chunks(connection, statement, _NO_KEY, size, LAST_KEY, keys)
 
 
 def _chunks(
@@ -119,9 +119,11 @@ def _chunk_statement(relation: Relation, among: str | None = None) -> str:
 def _expression(column: Column) -> str:
     if column.function is None:
         return column.source
-    # An empty list is common, and not worth a call of Python.
-    empty = "NULL" if column.type == "BIGINT" else "'[]'"
     called = f"{column.function.__name__}({column.source})"
+    if column.type == "VARCHAR":
+        return called
+    # An empty list is common, and not worth a call of Python.
+    empty = "'[]'" if column.type == "VARCHAR[]" else "NULL"
     return f"CASE WHEN {column.source} = '[]' THEN {empty} ELSE {called} END"
 
 

@@ -73,7 +73,7 @@ def _write(engine: duckdb.DuckDBPyConnection, folder: Path, view: str) -> Path:
 
 def _view(view: View) -> list[str]:
     name = view.name
-    source = f"read_parquet(getvariable('folder') || '/{name}.parquet')"
+    source = f"read_parquet(getvariable('folder') || '/{name}.parquet', hive_partitioning = false)"
     return [
         "",
         f"CREATE TEMP VIEW {name} AS FROM {source};",

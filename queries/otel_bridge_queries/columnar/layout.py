@@ -56,7 +56,9 @@ def shape_of(relation: Relation) -> str:
     Give a text that is the same as long as files of a relation mean the same.
     """
     told = [FORMAT, *triggers_of(relation).values(), relation.rows, relation.origin]
-    told += [f"{column.name} {column.source}" for column in relation.columns]
+    for column in relation.columns:
+        made_by = "" if column.function is None else column.function.__name__
+        told.append(f"{column.name} {column.type} {column.source} {made_by}")
     return hashlib.blake2b("\n".join(map(str, told)).encode(), digest_size=16).hexdigest()
 
 

@@ -27,7 +27,7 @@ from otel_bridge_queries.columnar.manifest import (
 from otel_bridge_queries.relations import Relation
 
 _PATIENCE_S = 5.0
-_TURN_NS = 15 * 10**9
+TURN_NS = 15 * 10**9
 # A reader holds its snapshot for as long as one report takes.
 _GRACE_NS = 120 * 10**9
 
@@ -36,10 +36,14 @@ _GRACE_NS = 120 * 10**9
 class Turn:
     """
     The right to add a file to a relation, until somebody else takes it.
+
+    Attributes:
+        tracked_key: Up to which key changes of rows are noted; no file may go beyond.
     """
 
     relation: Relation
     epoch: int
+    tracked_key: int
 
 
 class Ledger:
@@ -112,6 +116,17 @@ class Ledger:
             )
             return True
 
+    def prolong(self, turn: Turn) -> None:
+        """
+        Say that the builder is at work still, so that nobody else begins the same.
+        """
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE columnar_relations SET builder_until_ns = ? "
+                "WHERE name = ? AND builder = ? AND epoch = ?",
+                (time.time_ns() + TURN_NS, turn.relation.name, self._builder, turn.epoch),
+            )
+
     def release(self, turn: Turn) -> None:
         """
         Let others build.
@@ -140,6 +155,8 @@ class Ledger:
         """
         now_ns = time.time_ns()
         grace_ns = 0 if at_once else _GRACE_NS
+        # Before the list is read: a file that is added meanwhile is no stray.
+        found = list(folder.iterdir()) if folder.exists() else []
         with self._transaction() as connection, _keeping_faith(connection):
             _make_tables(connection)
             listed = {f for (f,) in connection.execute("SELECT file FROM columnar_segments")}
@@ -148,10 +165,10 @@ class Ledger:
             connection.executemany("DELETE FROM columnar_obsolete WHERE file = ?", zip(gone))
         strays = (
             path
-            for path in (folder.iterdir() if folder.exists() else ())
+            for path in found
             if path.name not in listed
             and path.name not in obsolete
-            and (at_once or path.stat().st_mtime_ns + _GRACE_NS <= now_ns)
+            and (at_once or _written_ns(path) + _GRACE_NS <= now_ns)
         )
         return [*(folder / file for file in gone), *strays]
 
@@ -172,7 +189,7 @@ class Ledger:
             (f"columnar_{name}_*",),
         )
         for (trigger,) in known.fetchall():
-            connection.execute(f"DROP TRIGGER {trigger}")
+            connection.execute(f'DROP TRIGGER "{trigger}"')
         for statement in triggers_of(relation).values():
             connection.execute(statement)
         connection.execute(
@@ -188,7 +205,7 @@ class Ledger:
         ).fetchone()
         # A time beyond the turn is one of a clock that was set back.
         left_ns = (until_ns or 0) - time.time_ns()
-        return builder not in (None, self._builder) and 0 < left_ns <= _TURN_NS
+        return builder not in (None, self._builder) and 0 < left_ns <= TURN_NS
 
     def _take(self, relation: Relation) -> Turn:
         connection = self._connection
@@ -202,14 +219,14 @@ class Ledger:
                 schema_cookie(connection),
                 last,
                 self._builder,
-                time.time_ns() + _TURN_NS,
+                time.time_ns() + TURN_NS,
                 relation.name,
             ),
         )
-        (epoch,) = connection.execute(
-            "SELECT epoch FROM columnar_relations WHERE name = ?", (relation.name,)
+        epoch, tracked_key = connection.execute(
+            "SELECT epoch, tracked_key FROM columnar_relations WHERE name = ?", (relation.name,)
         ).fetchone()
-        return Turn(relation, epoch)
+        return Turn(relation, epoch, tracked_key)
 
     def _retire(self, connection: sqlite3.Connection, files: Sequence[str]) -> None:
         now_ns = time.time_ns()
@@ -229,6 +246,16 @@ class Ledger:
             self._connection.rollback()
             raise
         self._connection.commit()
+
+
+def _written_ns(path: Path) -> int:
+    """
+    Say when a file was written; now, where somebody else deletes it just then.
+    """
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return time.time_ns()
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:

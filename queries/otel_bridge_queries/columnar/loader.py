@@ -26,6 +26,8 @@ from otel_bridge_queries.sqlite_rows import changed_rows, chunks
 from otel_bridge_queries.sqlite_source import SqliteSnapshot, SqliteSource
 
 _CHUNK_ROWS = 5_000
+# What may keep a reader from bringing the cache forward.
+_FAILURES = (OSError, sqlite3.Error, duckdb.Error, OtelBridgeError)
 _log = logging.getLogger("otel_bridge")
 
 
@@ -104,11 +106,7 @@ class ColumnarLoader:
         self._stamp = None
         if not self._reads_files:
             return False
-        upkeep = self._keeper()
-        if upkeep is None:
-            self._distrusts = True
-        else:
-            upkeep.drop_damaged()
+        self._distrusts = not self._mend()
         return True
 
     def close(self) -> None:
@@ -188,7 +186,8 @@ class ColumnarLoader:
 
     def _files(self, segments: Iterable[Segment]) -> str:
         files = sorted(str(self._folder / segment.file) for segment in segments)
-        return f"read_parquet([{', '.join(map(quoted, files))}])"
+        # The folders above may be named like those of partitions.
+        return f"read_parquet([{', '.join(map(quoted, files))}], hive_partitioning = false)"
 
     def _prepare(self, relation: Relation) -> None:
         self._engine.execute(f"DROP TABLE loaded.{relation.name}")
@@ -205,16 +204,27 @@ class ColumnarLoader:
                 return
             try:
                 upkeep.bring_forward(relation)
-            except (OSError, sqlite3.Error, duckdb.Error, OtelBridgeError) as error:
+            except _FAILURES as error:
                 self._give_up(error)
 
     def _keeper(self) -> Upkeep | None:
         if self._upkeep is None and self._writes:
             try:
                 self._upkeep = Upkeep(self._address, self._path, progress=self._progress)
-            except (OSError, sqlite3.Error, duckdb.Error, OtelBridgeError) as error:
+            except _FAILURES as error:
                 self._give_up(error)
         return self._upkeep
+
+    def _mend(self) -> bool:
+        upkeep = self._keeper()
+        if upkeep is None:
+            return False
+        try:
+            upkeep.drop_damaged()
+        except _FAILURES as error:
+            self._give_up(error)
+            return False
+        return True
 
     def _give_up(self, error: Exception) -> None:
         """

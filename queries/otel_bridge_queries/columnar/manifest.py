@@ -4,6 +4,7 @@ Which files hold a relation, and which of their rows have changed since, at one 
 
 import json
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,8 @@ class Manifest:
         """
         List the keys of a segment whose rows are not as they were.
         """
-        return [key for key in self.changed if segment.after_key < key <= segment.last_key]
+        begin = bisect_right(self.changed, segment.after_key)
+        return list(self.changed[begin : bisect_right(self.changed, segment.last_key)])
 
 
 def read_manifest(reader: sqlite3.Connection, relation: Relation) -> Manifest | None:

@@ -43,6 +43,8 @@ class SegmentWriter:
                 "autoload_known_extensions": False,
                 "memory_limit": MEMORY_LIMIT,
                 "python_enable_replacements": False,
+                # Not where the program happens to be at work: rows are for the owner's eyes.
+                "temp_directory": str(folder),
                 "threads": _THREADS,
             },
         )
@@ -85,7 +87,7 @@ class SegmentWriter:
         """
         try:
             self._engine.execute(
-                "SELECT sum(hash(t)) FROM read_parquet($file) AS t",
+                "SELECT sum(hash(t)) FROM read_parquet($file, hive_partitioning = false) AS t",
                 {"file": str(self._folder / segment.file)},
             )
         except duckdb.Error:
@@ -106,7 +108,8 @@ class SegmentWriter:
             self._engine.execute(insert, chunk.lists)
         if kept is not None:
             self._engine.execute(
-                "INSERT INTO fresh BY NAME SELECT * FROM read_parquet($file) "
+                "INSERT INTO fresh BY NAME "
+                "SELECT * FROM read_parquet($file, hive_partitioning = false) "
                 "WHERE row_key NOT IN (SELECT unnest(from_json($without, '[\"BIGINT\"]')))",
                 {
                     "file": str(self._folder / kept.segment.file),

@@ -4,8 +4,9 @@ Keeping the cache worth reading: new rows into files, changed rows out of old on
 
 import contextlib
 import json
+import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain
@@ -16,7 +17,7 @@ import duckdb
 from otel_bridge_storage.addresses import Address
 
 from otel_bridge_queries.cache_folder import cache_folder, make_cache_folder
-from otel_bridge_queries.columnar.ledger import Ledger, Turn
+from otel_bridge_queries.columnar.ledger import TURN_NS, Ledger, Turn
 from otel_bridge_queries.columnar.manifest import (
     Manifest,
     Segment,
@@ -27,7 +28,7 @@ from otel_bridge_queries.columnar.manifest import (
 from otel_bridge_queries.columnar.segment_writer import Kept, SegmentWriter
 from otel_bridge_queries.prefetching import prefetched
 from otel_bridge_queries.relations import RELATIONS, Relation
-from otel_bridge_queries.sqlite_rows import changed_rows, chunks
+from otel_bridge_queries.sqlite_rows import LAST_KEY, changed_rows, chunks
 from otel_bridge_queries.sqlite_source import SqliteSnapshot, SqliteSource
 
 # As many rows as are copied for each question in less time than one looks up.
@@ -56,11 +57,16 @@ class Plan:
     rows: int
 
 
-def planned(snapshot: SqliteSnapshot, relation: Relation, manifest: Manifest) -> Plan | None:
+def planned(
+    snapshot: SqliteSnapshot, relation: Relation, manifest: Manifest, *, upto: int = LAST_KEY
+) -> Plan | None:
     """
     Say which file should be written next, if any.
+
+    Args:
+        upto: Up to which key rows may go into files.
     """
-    if _has_rows(snapshot, relation, manifest.end, ENOUGH_ROWS):
+    if _has_rows(snapshot, relation, manifest.end, upto, ENOUGH_ROWS):
         last = manifest.segments[-1] if manifest.segments else None
         if last is None or last.rows > SEGMENT_ROWS - ENOUGH_ROWS:
             return Plan(None, SEGMENT_ROWS)
@@ -78,10 +84,13 @@ def _anew(_: SqliteSnapshot, __: Relation, manifest: Manifest, *, segment: Segme
     return Plan(segment, 0) if segment in manifest.segments else None
 
 
-def _has_rows(snapshot: SqliteSnapshot, relation: Relation, after: int, count: int) -> bool:
+def _has_rows(
+    snapshot: SqliteSnapshot, relation: Relation, after: int, upto: int, count: int
+) -> bool:
+    key = relation.key
     found = snapshot.reader.execute(
-        f"SELECT 1 FROM {relation.table} WHERE {relation.key} > ? LIMIT 1 OFFSET ?",  # noqa: S608
-        (after, count - 1),
+        f"SELECT 1 FROM {relation.table} WHERE {key} > ? AND {key} <= ? LIMIT 1 OFFSET ?",  # noqa: S608
+        (after, upto, count - 1),
     ).fetchone()
     return found is not None
 
@@ -204,7 +213,7 @@ class Upkeep:
 
     def _build_patiently(self, turn: Turn) -> bool:
         try:
-            return self._build(turn, planned)
+            return self._build(turn, partial(planned, upto=turn.tracked_key))
         except (OSError, duckdb.Error):
             # The file to go on from may be lost.
             if not self.drop_damaged():
@@ -226,7 +235,7 @@ class Upkeep:
                 return False
             make_cache_folder(self._path)
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            segment = self._write(snapshot, relation, manifest, plan)
+            segment = self._write(snapshot, turn, manifest, plan)
         old = plan.instead_of
         if not self._ledger.add(turn, segment, () if old is None else (old,)):
             (self._folder / segment.file).unlink(missing_ok=True)
@@ -234,11 +243,12 @@ class Upkeep:
         return True
 
     def _write(
-        self, snapshot: SqliteSnapshot, relation: Relation, manifest: Manifest, plan: Plan
+        self, snapshot: SqliteSnapshot, turn: Turn, manifest: Manifest, plan: Plan
     ) -> Segment:
+        relation = turn.relation
         old = plan.instead_of
         end = manifest.end
-        upto, last = _reach(snapshot, relation, end, plan.rows)
+        upto, last = _reach(snapshot, turn, end, plan.rows)
         fresh = chunks(snapshot.reader, relation, size=_CHUNK_ROWS, after=end, upto=upto)
         kept = None
         if old is not None:
@@ -248,7 +258,7 @@ class Upkeep:
             fresh = chain(again, fresh)
         segment = self._writer.write(
             relation,
-            prefetched(fresh),
+            self._prolonging(turn, prefetched(fresh)),
             kept=kept,
             after_key=end if old is None else old.after_key,
             last_key=upto if old is None or plan.rows else old.last_key,
@@ -257,16 +267,31 @@ class Upkeep:
             self._progress(relation.name, upto, last)
         return segment
 
+    def _prolonging(self, turn: Turn, items: Iterable[T]) -> Iterator[T]:
+        """
+        Keep a turn for as long as items come: two who take over from each other in turns
+        would never be done.
+        """
+        told_ns = time.time_ns()
+        for item in items:
+            if time.time_ns() - told_ns > TURN_NS // 3:
+                # Without it somebody else may begin, and what is written here is left.
+                with contextlib.suppress(sqlite3.OperationalError):
+                    self._ledger.prolong(turn)
+                told_ns = time.time_ns()
+            yield item
 
-def _reach(snapshot: SqliteSnapshot, relation: Relation, after: int, rows: int) -> tuple[int, int]:
+
+def _reach(snapshot: SqliteSnapshot, turn: Turn, after: int, rows: int) -> tuple[int, int]:
     """
-    Give the key up to which there are so many rows more, and the highest of all.
+    Give the key up to which there are so many rows more that a file may have, and the
+    highest of all.
     """
-    key, table = relation.key, relation.table
+    key, table = turn.relation.key, turn.relation.table
     (upto,) = snapshot.reader.execute(
         f"SELECT coalesce(max({key}), ?1) FROM "  # noqa: S608
-        f"(SELECT {key} FROM {table} WHERE {key} > ?1 ORDER BY {key} LIMIT ?2)",
-        (after, rows),
+        f"(SELECT {key} FROM {table} WHERE {key} > ?1 AND {key} <= ?3 ORDER BY {key} LIMIT ?2)",
+        (after, rows, turn.tracked_key),
     ).fetchone()
     (last,) = snapshot.reader.execute(
         f"SELECT coalesce(max({key}), ?) FROM {table}",  # noqa: S608

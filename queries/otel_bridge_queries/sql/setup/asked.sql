@@ -56,36 +56,33 @@ CREATE TABLE loaded.roots (run_id VARCHAR, root_run_id VARCHAR, root_agent_name 
 
 CREATE SCHEMA asked;
 
-CREATE VIEW asked.chosen_llm_calls AS
+-- All rows of the relations, with the columns that questions narrow them by.
+CREATE VIEW asked.any_llm_calls AS
 SELECT
     c.*, NULL::VARCHAR AS tool_name,
     -- Telemetry that knows no price of a model claims that it cost nothing.
     CASE WHEN emitted_cost_picousd > 0 THEN emitted_cost_picousd END AS claimed_picousd,
     CASE WHEN emitted_cost_picousd > 0 THEN emitted_cost_source END AS source
-FROM loaded.llm_calls AS c
+FROM loaded.llm_calls AS c;
+
+CREATE VIEW asked.any_tool_calls AS
+SELECT c.*, NULL::VARCHAR AS model, NULL::VARCHAR AS provider, NULL::VARCHAR AS operation
+FROM loaded.tool_calls AS c;
+
+-- A run has the model of its latest call, and no one provider.
+CREATE VIEW asked.any_runs AS
+SELECT
+    r.*, started_ns AS start_ns, ended_ns AS end_ns, ended_ns - started_ns AS duration_ns,
+    NULL::VARCHAR AS provider, NULL::VARCHAR AS operation, NULL::VARCHAR AS tool_name
+FROM loaded.run_states AS r;
+
+CREATE MACRO asked.chosen(candidates) AS TABLE
+SELECT *
+FROM query_table(candidates)
 WHERE wanted('only_agent_name', agent_name)
     AND wanted('only_model', model)
     AND wanted('only_provider', provider)
     AND wanted('only_operation', operation)
-    AND wanted('only_status', status)
-    AND wanted('only_session_id', session_id)
-    AND wanted('only_user_id', user_id)
-    AND wanted('only_tenant_id', tenant_id)
-    AND wanted('only_run_id', run_id)
-    AND wanted('only_service', service)
-    AND getvariable('only_tool_name') IS NULL
-    AND wanted_tags(tags)
-    AND wanted_metadata(metadata)
-    AND within(start_ns);
-
-CREATE VIEW asked.chosen_tool_calls AS
-SELECT
-    c.*, NULL::VARCHAR AS model, NULL::VARCHAR AS provider, NULL::VARCHAR AS operation
-FROM loaded.tool_calls AS c
-WHERE wanted('only_agent_name', agent_name)
-    AND getvariable('only_model') IS NULL
-    AND getvariable('only_provider') IS NULL
-    AND getvariable('only_operation') IS NULL
     AND wanted('only_status', status)
     AND wanted('only_session_id', session_id)
     AND wanted('only_user_id', user_id)
@@ -97,37 +94,20 @@ WHERE wanted('only_agent_name', agent_name)
     AND wanted_metadata(metadata)
     AND within(start_ns);
 
--- A run has the model of its latest call, and no one provider.
-CREATE VIEW asked.chosen_runs AS
-SELECT
-    r.*, started_ns AS start_ns, ended_ns AS end_ns, ended_ns - started_ns AS duration_ns,
-    NULL::VARCHAR AS provider, NULL::VARCHAR AS operation, NULL::VARCHAR AS tool_name
-FROM loaded.run_states AS r
-WHERE wanted('only_agent_name', agent_name)
-    AND wanted('only_model', model)
-    AND getvariable('only_provider') IS NULL
-    AND getvariable('only_operation') IS NULL
-    AND wanted('only_status', status)
-    AND wanted('only_session_id', session_id)
-    AND wanted('only_user_id', user_id)
-    AND wanted('only_tenant_id', tenant_id)
-    AND wanted('only_run_id', run_id)
-    AND wanted('only_service', service)
-    AND getvariable('only_tool_name') IS NULL
-    AND wanted_tags(tags)
-    AND wanted_metadata(metadata)
-    AND within(started_ns);
+CREATE VIEW asked.chosen_llm_calls AS FROM asked.chosen('asked.any_llm_calls');
+CREATE VIEW asked.chosen_tool_calls AS FROM asked.chosen('asked.any_tool_calls');
+CREATE VIEW asked.chosen_runs AS FROM asked.chosen('asked.any_runs');
 
 -- `every` is the key of a question without keys. What was not asked for is joined with
 -- nothing: a branch whose condition is known to be false is left out. A row counts under each
 -- of its tags where tags are asked for, and once, under none, if it has none.
-CREATE VIEW asked.llm_calls AS
+CREATE MACRO asked.keyed(chosen) AS TABLE
 WITH timed AS (
     SELECT c.*, t.* EXCLUDE (quarter)
-    FROM asked.chosen_llm_calls AS c LEFT JOIN loaded.calendar AS t ON t.quarter = c.quarter
+    FROM query_table(chosen) AS c LEFT JOIN loaded.calendar AS t ON t.quarter = c.quarter
     WHERE asked_calendar()
     UNION ALL BY NAME
-    SELECT * FROM asked.chosen_llm_calls WHERE NOT asked_calendar()
+    SELECT * FROM query_table(chosen) WHERE NOT asked_calendar()
 ),
 rooted AS (
     SELECT c.*, top.* EXCLUDE (run_id)
@@ -150,63 +130,9 @@ UNION ALL
 SELECT *, unnest(CASE WHEN len(tags) > 0 THEN tags ELSE [NULL] END) AS tag
 FROM keyed WHERE asked('tag');
 
-CREATE VIEW asked.tool_calls AS
-WITH timed AS (
-    SELECT c.*, t.* EXCLUDE (quarter)
-    FROM asked.chosen_tool_calls AS c LEFT JOIN loaded.calendar AS t ON t.quarter = c.quarter
-    WHERE asked_calendar()
-    UNION ALL BY NAME
-    SELECT * FROM asked.chosen_tool_calls WHERE NOT asked_calendar()
-),
-rooted AS (
-    SELECT c.*, top.* EXCLUDE (run_id)
-    FROM timed AS c LEFT JOIN loaded.roots AS top ON top.run_id = c.run_id
-    WHERE asked_roots()
-    UNION ALL BY NAME
-    SELECT * FROM timed WHERE NOT asked_roots()
-),
-keyed AS (
-    SELECT
-        *, true AS every,
-        quarter_of(quarter) AS quarter_hour, minute_of(start_ns) AS minute,
-        metadata_value(metadata, getvariable('metadata_keys')[1]) AS metadata_1,
-        metadata_value(metadata, getvariable('metadata_keys')[2]) AS metadata_2,
-        metadata_value(metadata, getvariable('metadata_keys')[3]) AS metadata_3
-    FROM rooted
-)
-SELECT *, NULL::VARCHAR AS tag FROM keyed WHERE NOT asked('tag')
-UNION ALL
-SELECT *, unnest(CASE WHEN len(tags) > 0 THEN tags ELSE [NULL] END) AS tag
-FROM keyed WHERE asked('tag');
-
-CREATE VIEW asked.runs AS
-WITH timed AS (
-    SELECT c.*, t.* EXCLUDE (quarter)
-    FROM asked.chosen_runs AS c LEFT JOIN loaded.calendar AS t ON t.quarter = c.quarter
-    WHERE asked_calendar()
-    UNION ALL BY NAME
-    SELECT * FROM asked.chosen_runs WHERE NOT asked_calendar()
-),
-rooted AS (
-    SELECT c.*, top.* EXCLUDE (run_id)
-    FROM timed AS c LEFT JOIN loaded.roots AS top ON top.run_id = c.run_id
-    WHERE asked_roots()
-    UNION ALL BY NAME
-    SELECT * FROM timed WHERE NOT asked_roots()
-),
-keyed AS (
-    SELECT
-        *, true AS every,
-        quarter_of(quarter) AS quarter_hour, minute_of(start_ns) AS minute,
-        metadata_value(metadata, getvariable('metadata_keys')[1]) AS metadata_1,
-        metadata_value(metadata, getvariable('metadata_keys')[2]) AS metadata_2,
-        metadata_value(metadata, getvariable('metadata_keys')[3]) AS metadata_3
-    FROM rooted
-)
-SELECT *, NULL::VARCHAR AS tag FROM keyed WHERE NOT asked('tag')
-UNION ALL
-SELECT *, unnest(CASE WHEN len(tags) > 0 THEN tags ELSE [NULL] END) AS tag
-FROM keyed WHERE asked('tag');
+CREATE VIEW asked.llm_calls AS FROM asked.keyed('asked.chosen_llm_calls');
+CREATE VIEW asked.tool_calls AS FROM asked.keyed('asked.chosen_tool_calls');
+CREATE VIEW asked.runs AS FROM asked.keyed('asked.chosen_runs');
 
 -- The quarters of an hour in which something of the relations began that `about` names.
 CREATE VIEW asked.quarters AS
