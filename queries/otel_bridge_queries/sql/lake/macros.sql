@@ -17,6 +17,6 @@ CREATE MACRO message_ids(attributes) AS list_sort(list_distinct(CAST(list_concat
     ])
 ) AS BIGINT[])));
 
-CREATE MACRO in_reach(at, low, high) AS (
-    (low::BIGINT IS NULL OR at >= low::BIGINT) AND (high::BIGINT IS NULL OR at < high::BIGINT)
+CREATE MACRO in_reach(ns, low, high) AS (
+    (low::BIGINT IS NULL OR ns >= low::BIGINT) AND (high::BIGINT IS NULL OR ns < high::BIGINT)
 );
