@@ -20,7 +20,6 @@ from otel_bridge.cli.layout import Column
 from otel_bridge.cli.output import write_rows
 from otel_bridge.cli.progress import share_of
 from otel_bridge.cli.sparks import Sparks
-from otel_bridge.cli.stories import ask, find_run
 from otel_bridge.cli.tables import Row
 from otel_bridge.cli.texts import UNKNOWN, cost, count, duration, share, text
 
@@ -100,6 +99,9 @@ def with_whole_run(db: str, filters: Mapping[str, Any]) -> dict[str, Any]:
     typed = filters.get("run_id")
     if typed is None:
         return dict(filters)
+    # Reports need nothing else of what reads single runs, which takes long to import.
+    from otel_bridge.cli.stories import ask, find_run
+
     return {**filters, "run_id": ask(db, lambda store: find_run(store, typed))}
 
 
