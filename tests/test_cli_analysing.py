@@ -5,12 +5,15 @@ The commands on times, failures, delegation, comparison and budgets, as they are
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from queries_data import MS, NOON, Recorded
 
 from otel_bridge.cli.main import run_with
+from otel_bridge.cli.texts import rate, unit_of_time
 
 USD = 10**12
 COMMANDS = (
@@ -222,3 +225,51 @@ def test_weekdays_and_minutes_are_named(capsys: pytest.CaptureFixture[str]) -> N
     (row,) = json.loads(told(capsys, *words)[0])
     assert (row["weekday"], row["hour_of_day"], row["year"]) == ("Sun", 15, "2025")
     assert row["minute"] == "2025-06-15T15:06+00:00"
+
+
+@pytest.mark.usefixtures("recorded")
+def test_rates_of_one_table_have_one_unit(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Rates are per the unit of time that fits the largest, which the header names.
+    """
+    words = ("throughput", "--every", "day", "--until", "2025-06-17")
+    busy, quiet = told(capsys, *words, "--since", "2025-06-15")[0].splitlines()[1:]
+    header = told(capsys, *words, "--since", "2025-06-15")[0].splitlines()[0]
+    assert "calls per day" in header
+    assert busy.split()[:2] == ["2025-06-15", "3"]
+    assert "3" in busy.split()[2:]
+    assert quiet.split()[:2] == ["2025-06-16", "0"]
+
+
+def test_rates_name_the_unit_that_fits_the_largest() -> None:
+    """
+    The largest rate is 1 or more in its unit, if there is one; small ones are not 0.
+    """
+    assert unit_of_time([2.0, None, 0.001]) == ("s", 1)
+    assert unit_of_time([0.02]) == ("min", 60)
+    assert unit_of_time([1 / 3600]) == ("h", 3600)
+    assert unit_of_time([0.0, None]) == unit_of_time([]) == ("day", 86_400)
+    shown = [rate(each, 60) for each in (None, 0.0, 0.0001, 0.02, 1.5, 1000.0)]
+    assert shown == ["–", "0", "<0.01", "1.2", "90", "60,000"]
+
+
+@pytest.mark.usefixtures("recorded")
+def test_what_was_wasted_is_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Each column of wasted tokens and money says what it is of.
+    """
+    header = told(capsys, "retries")[0].splitlines()[0]
+    assert "wasted in  wasted out  wasted cost" in header
+
+
+def test_a_report_loads_nothing_that_reads_single_runs(recorded: Path) -> None:
+    """
+    A report starts without the asynchronous reader of runs, which takes long to import.
+    """
+    program = (
+        "import sys\nfrom otel_bridge.cli.main import run_with\n"
+        f"assert run_with(['cost', '--db', {str(recorded)!r}]) == 0\n"
+        "assert 'otel_bridge_queries' in sys.modules\n"
+        "assert 'sqlalchemy.ext.asyncio' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)

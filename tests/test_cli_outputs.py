@@ -238,6 +238,10 @@ def test_drawings_are_plain_where_blocks_cannot_be_shown(weeks: Path) -> None:
     )
     assert "########" in ended.stdout.splitlines()[1]
     assert "@" in ended.stdout.splitlines()[1]
+    # Signs give way to what is as wide as it seems, so that columns stay under each other.
+    assert ">= $" in ended.stdout
+    assert "\\u" not in ended.stdout
+    assert len({len(line) for line in ended.stdout.splitlines()}) == 1
 
 
 def test_json_csv_and_markdown_have_no_drawings(say: Said) -> None:

@@ -74,6 +74,7 @@ def test_a_run_is_shown_as_it_stood(typed: Run, db: Path) -> None:
     assert state["sequence_index"] == int(paused)
     assert state["created_at"].endswith("Z")
     _, out, _ = typed("run-1", "--db", db, "--as-of", paused)
+    assert f"  as of    entry {paused}, " in out
     assert out.startswith("run-1 – paused\n")
     assert "  waits    for waiting_approval\n" in out
     assert "assistant: search for it" in out

@@ -7,6 +7,7 @@ import io
 import json
 from pathlib import Path
 
+import duckdb
 import pytest
 from queries_data import Recorded
 
@@ -63,6 +64,20 @@ def test_programs_get_all_of_it(database: Path, capsys: pytest.CaptureFixture[st
     assert [row["tool_name"] for row in rows] == ["", "find", ""]
     assert run_with(["search", "needle", "--db", str(database), "-f", "md"]) == 0
     assert capsys.readouterr().out.count("\n") == 5
+
+
+def test_hits_go_to_a_file(database: Path, tmp_path: Path) -> None:
+    """
+    `--output` gets the hits in every form, Parquet with as many rows as there are hits.
+    """
+    words = ["search", "needle", "--db", str(database), "-o", str(tmp_path / "hits")]
+    assert run_with([*words, "-f", "parquet"]) == 0
+    (count,) = duckdb.execute(
+        "SELECT count(*) FROM read_parquet(?)", [str(tmp_path / "hits")]
+    ).fetchall()
+    assert count == (3,)
+    assert run_with(words) == 0
+    assert (tmp_path / "hits").read_text("utf-8").count("needle") == 3
 
 
 def test_no_hit_is_no_failure(database: Path, capsys: pytest.CaptureFixture[str]) -> None:

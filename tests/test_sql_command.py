@@ -133,6 +133,7 @@ def test_the_views_are_written_for_duckdb(typed: Typed, tmp_path: Path) -> None:
         ["--shell", "sqlite", "--into", "views"],
         ["SELECT 1", "--into", "views"],
         ["--shell", "fish"],
+        ["--schema", "--format", "parquet"],
     ],
 )
 def test_wrong_usage_is_told_apart(typed: Typed, words: list[str]) -> None:
@@ -149,6 +150,9 @@ def test_the_printed_script_is_taken_by_sqlite(typed: Typed, tmp_path: Path) -> 
     What is printed runs as it is.
     """
     connection = sqlite3.connect(tmp_path / "runs.db")
-    connection.executescript(typed("--shell", "sqlite")[1])
+    printed = typed("--shell", "sqlite")[1]
+    assert typed("--shell", "sqlite", "-o", str(tmp_path / "views.sql"))[:2] == (0, "")
+    assert (tmp_path / "views.sql").read_text("utf-8") == printed
+    connection.executescript(printed)
     assert connection.execute("SELECT count(*) FROM runs").fetchone() == (2,)
     connection.close()

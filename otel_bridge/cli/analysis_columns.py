@@ -3,11 +3,11 @@ The figures of reports on time, failures and runs, as tables show them.
 """
 
 from otel_bridge.cli.layout import Column
-from otel_bridge.cli.texts import count, duration, minute, rate, share, usd
+from otel_bridge.cli.texts import UNKNOWN, count, duration, minute, share, usd
 
 
-def _days(value: float) -> str:
-    return f"{value:.1f}"
+def _tenths(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:,.1f}"
 
 
 CALLS = Column(key="calls", header="calls", show=count, right=True, rank=6)
@@ -34,14 +34,8 @@ LATENCY = (
     Column(key="ttft_p99_ms", header="ttft p99", show=duration, right=True, rank=13),
     Column(key="output_tokens_per_s", header="out per s", show=count, right=True, rank=8),
 )
-THROUGHPUT = (
-    CALLS,
-    INPUT,
-    OUTPUT,
-    Column(key="calls_per_s", header="calls per time", show=rate, right=True, rank=3),
-    Column(key="tokens_per_s", header="tokens per time", show=rate, right=True, rank=4),
-    Column(key="peak_calls", header="at once", show=count, right=True, rank=2),
-)
+THROUGHPUT = (CALLS, INPUT, OUTPUT)
+AT_ONCE = Column(key="peak_calls", header="at once", show=count, right=True, rank=2)
 CACHE = (
     LLM_CALLS,
     Column(key="telling_calls", header="telling", show=count, right=True, rank=8),
@@ -51,7 +45,7 @@ CACHE = (
     Column(key="cache_read_tokens", header="cached", show=count, right=True, rank=4),
     Column(key="cache_write_tokens", header="cache write", show=count, right=True, rank=5),
     Column(key="token_hit_rate", header="tokens hit", show=share, right=True, rank=1),
-    Column(key="reads_per_write", header="read per write", right=True, rank=10),
+    Column(key="reads_per_write", header="read per write", show=_tenths, right=True, rank=10),
 )
 FAILURES = (
     Column(key="error_type", header="error", least=10),
@@ -74,8 +68,8 @@ RETRIES = (
     Column(key="gave_up", header="gave up", show=count, right=True, rank=7),
     Column(key="recovered_share", header="recovering", show=share, right=True, rank=2),
     Column(key="wasted_input_tokens", header="wasted in", show=count, right=True, rank=8),
-    Column(key="wasted_output_tokens", header="out", show=count, right=True, rank=8),
-    Column(key="_cost", header="wasted", show=str, right=True, rank=1),
+    Column(key="wasted_output_tokens", header="wasted out", show=count, right=True, rank=8),
+    Column(key="_cost", header="wasted cost", show=str, right=True, rank=1),
     Column(key="lost_ms", header="time lost", show=duration, right=True, rank=1),
 )
 RUNS = (
@@ -151,7 +145,7 @@ FORECAST = (
     Column(key="_expected", header="expected", show=str, right=True, rank=1),
     Column(key="low_usd", header="from", show=usd, right=True, rank=2),
     Column(key="high_usd", header="to", show=usd, right=True, rank=2),
-    Column(key="days_left", header="days left", show=_days, right=True, rank=3),
+    Column(key="days_left", header="days left", show=_tenths, right=True, rank=3),
     Column(key="basis", header="basis", rank=4),
     Column(key="basis_days", header="days", show=count, right=True, rank=5),
 )

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from rich.console import Console
@@ -21,6 +22,8 @@ from otel_bridge.cli.layout import Column
 from otel_bridge.cli.tables import STYLE, Row, build_table
 
 _PIPED_WIDTH = 200
+# The signs of ours that not every terminal has, and what stands for them there.
+_SIGNS = {"–": "-", "≥": ">=", "·": "-", "…": "..."}
 _LEAST_WIDTH = 40
 
 
@@ -53,14 +56,14 @@ def write_line(line: str = "", style: str = "") -> None:
     """
     Write one line for people; the terminal folds it where it is too long.
     """
-    _console().print(Text(visible_lines(line), style=style), soft_wrap=True)
+    _console().print(Text(_plain(visible_lines(line)), style=style), soft_wrap=True)
 
 
 def write_pieces(pieces: Iterable[tuple[str, str]]) -> None:
     """
     Write one line for people in pieces, each a text and its style.
     """
-    line = Text.assemble(*((visible(text), style) for text, style in pieces))
+    line = Text.assemble(*((_plain(visible(text)), style) for text, style in pieces))
     _console().print(line, soft_wrap=True)
 
 
@@ -71,6 +74,8 @@ def write_table(rows: Sequence[Row], columns: Sequence[Column]) -> None:
     The columns that there is no room for are named on standard error.
     """
     ellipsis = "…" if _unicode() else "..."
+    if _replaced():
+        columns = [_plain_column(column) for column in columns]
     table, hidden = build_table(rows, columns, width(), ellipsis=ellipsis)
     _console().print(table, crop=False, no_wrap=True)
     if hidden:
@@ -133,6 +138,21 @@ def draws(characters: str) -> bool:
     except (LookupError, UnicodeEncodeError):
         return False
     return True
+
+
+def _replaced() -> dict[int, str]:
+    return {ord(sign): plain for sign, plain in _SIGNS.items() if not draws(sign)}
+
+
+def _plain(shown: str) -> str:
+    """
+    Replace the signs that standard output cannot show.
+    """
+    return shown.translate(_replaced())
+
+
+def _plain_column(column: Column) -> Column:
+    return replace(column, show=lambda value: _plain(column.show(value)))
 
 
 def _unicode() -> bool:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from otel_bridge.cli import options
-from otel_bridge.cli.formats import Format
+from otel_bridge.cli.formats import BINARY, Format
 
 Command = Callable[[str], Callable[[Callable[..., int]], Any]]
 
@@ -78,10 +78,13 @@ def _sql(
     if (shell == "duckdb") != (into is not None):
         raise typer.BadParameter("--shell duckdb and --into DIR go together")
     if schema:
+        if form in BINARY:
+            raise typer.BadParameter(f"--schema is for reading, and {form.value} is not")
         with written_to(output, form):
             return sql.print_views(form=form)
     if shell == "sqlite":
-        return sql.print_sqlite_script()
+        with written_to(output, Format.TABLE):
+            return sql.print_sqlite_script()
     if into is not None:
         return sql.write_duckdb_views(db=db, folder=into)
     with written_to(output, form):

@@ -70,6 +70,7 @@ def _search(
         bool, typer.Option("--rank", help="The best matches first, not the latest.")
     ] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many hits.")] = 20,
+    output: options.Output = None,
 ) -> int:
     """
     Find what people, models and tools said, the latest first.
@@ -78,6 +79,7 @@ def _search(
     makes an index beside the database; later ones add what is new to it.
     """
     from otel_bridge.cli.commands.search import search
+    from otel_bridge.cli.destination import written_to
 
     filters = {
         "since": since,
@@ -92,4 +94,5 @@ def _search(
         "tag": tag,
         "timezone": timezone,
     }
-    return search(db=db, form=form, words=words, filters=filters, rank=rank, limit=limit)
+    with written_to(output, form):
+        return search(db=db, form=form, words=words, filters=filters, rank=rank, limit=limit)

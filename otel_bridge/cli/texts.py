@@ -5,6 +5,7 @@ An unknown value is an en dash; a cost that is unknown because a model has no pr
 the word `unpriced`, never a zero.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -130,17 +131,24 @@ def share(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.0%}"
 
 
-def rate(per_second: float | None) -> str:
+def unit_of_time(per_second: Iterable[float | None]) -> tuple[str, int]:
     """
-    Show how often in the unit of time that fits it.
+    Name the unit of time that fits the largest of some rates, and its seconds.
+    """
+    largest = max((each for each in per_second if each is not None), default=0.0)
+    for unit, seconds in (("s", 1), ("min", 60), ("h", 3600)):
+        if largest * seconds >= 1:
+            return unit, seconds
+    return "day", 86_400
+
+
+def rate(per_second: float | None, seconds: int) -> str:
+    """
+    Show how often in so many seconds.
     """
     if per_second is None:
         return UNKNOWN
-    for times, unit in ((1, "s"), (60, "min"), (3600, "h")):
-        if per_second * times >= 1:
-            return f"{_three_figures(per_second * times)} per {unit}"
-    return f"{_three_figures(per_second * 86_400)} per day" if per_second else "0"
-
-
-def _three_figures(value: float) -> str:
-    return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"
+    often = per_second * seconds
+    if 0 < often < 0.01:
+        return "<0.01"
+    return f"{often:,.0f}" if often >= 99.95 or not often else f"{often:.3g}"

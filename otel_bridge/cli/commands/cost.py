@@ -96,7 +96,7 @@ def _say_what_is_unpriced(total: Mapping[str, Any], unpriced: Result) -> None:
     left_out, calls = total["unpriced_calls"], total["llm_calls"]
     noun = "call" if calls == 1 else "calls"
     has, are = ("has", "is") if left_out == 1 else ("have", "are")
-    note(f"{left_out} of {calls} {noun} {has} no known price and {are} not in the cost:")
+    note(f"{left_out:,} of {calls:,} {noun} {has} no known price and {are} not in the cost:")
     for row in unpriced.dicts()[:_REASONS_SHOWN]:
         whose = f"{text(row['provider'])} {text(row['model'])}"
         note(f"{counted(row['unpriced_calls'], 'call')} of {whose}: {text(row['reason'])}")
@@ -116,7 +116,8 @@ def _print_check(
     total = totals.dicts()[0]
     print_check(result, keys, form, total=total_row(keys, [total]) if keys else None)
     if form is Format.TABLE and result.rows and total["compared_calls"] < total["llm_calls"]:
+        compared, calls = total["compared_calls"], total["llm_calls"]
         note(
-            f"the sums are over the {total['compared_calls']} of {total['llm_calls']} calls that "
+            f"the sums are over the {compared:,} of {calls:,} calls that "
             "have both a price and a claim; otel-bridge cost sums all that have a price"
         )

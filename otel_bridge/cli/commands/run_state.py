@@ -80,7 +80,7 @@ def _header(state: RunState) -> Iterator[tuple[str, str]]:
 
 
 def _fields(state: RunState) -> Iterator[tuple[str, str]]:
-    yield "as of", f"{state.sequence_index}, {moment(state.created_at)} UTC"
+    yield "as of", f"entry {state.sequence_index}, {moment(state.created_at)} UTC"
     yield "calls", calls_of([state])
     yield "tokens", tokens_of([state])
     yield "cost", cost_of([state])

@@ -8,7 +8,8 @@ from typing import Any
 
 from otel_bridge_queries import Result
 
-from otel_bridge.cli.formats import Format
+from otel_bridge.cli.destination import write_binary
+from otel_bridge.cli.formats import BINARY, Format
 from otel_bridge.cli.layout import Column
 from otel_bridge.cli.output import note, write_pieces, write_rows
 from otel_bridge.cli.progress import progress
@@ -55,7 +56,9 @@ def search(
             ),
         )
     empty = f"nothing that was said matches {typed}"
-    if form is Format.TABLE and result.rows:
+    if form in BINARY:
+        write_binary(result, form)
+    elif form is Format.TABLE and result.rows:
         _print(result)
     else:
         write_rows(result.dicts(), _COLUMNS, form, empty=empty, keys=list(result.columns))
