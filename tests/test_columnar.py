@@ -358,3 +358,21 @@ def test_a_turn_lasts_as_long_as_its_builder_is_at_work(
         assert _recent(queries) < upkeep.ENOUGH_ROWS
     assert len(set(ends)) > 1
     assert ends == sorted(ends)
+
+
+def test_erasing_minds_no_damaged_files(tmp_path: Path) -> None:
+    """
+    What was erased goes from the cache though its files cannot be read any more.
+    """
+    path = tmp_path / "runs.db"
+    stored.store(path, [_trace(number, f"word{number}") for number in range(1, ROWS)])
+    with Queries(path) as queries:
+        assert held(queries) == truth(path)
+    damaged = _files(path)
+    for name in damaged:
+        file = columnar_folder(path) / name
+        file.write_bytes(b"x" * file.stat().st_size)
+    otel_bridge.erase(path, session_id="word1")
+    assert damaged.isdisjoint(_files(path))
+    with Queries(path) as queries:
+        assert held(queries) == truth(path)

@@ -2,17 +2,13 @@
 What can be typed to see how calls went: times, failures, the largest runs and sessions.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from otel_bridge.cli import options
-from otel_bridge.cli.filtering import filtered
+from otel_bridge.cli.filtering import Filters, filtered
 from otel_bridge.cli.formats import Format, Status
-
-Command = Callable[[str], Callable[[Callable[..., int]], Any]]
-Filters = dict[str, Any]
 
 Every = Annotated[
     Literal["minute", "quarter_hour", "hour", "day", "week", "month", "year"],
@@ -24,7 +20,7 @@ Statuses = Annotated[
 ]
 
 
-def add_commands(command: Command) -> None:
+def add_commands(command: options.Command) -> None:
     """
     Make the commands of this module part of the program.
 

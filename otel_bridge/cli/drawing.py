@@ -2,19 +2,16 @@
 What can be typed to get something to look at: a chart, or the report as a page.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from otel_bridge.cli import options
-from otel_bridge.cli.filtering import filtered
-
-Command = Callable[[str], Callable[[Callable[..., int]], Any]]
+from otel_bridge.cli.filtering import Filters, filtered
 
 
-def add_commands(command: Command) -> None:
+def add_commands(command: options.Command) -> None:
     """
     Make the commands of this module part of the program.
 
@@ -60,7 +57,7 @@ def _chart(
         int, typer.Option(min=1, max=50, help="How many groups are drawn by themselves.")
     ] = 8,
     width: Annotated[int, typer.Option(min=280, max=4000, help="In pixels.")] = 800,
-    filters: dict[str, Any],
+    filters: Filters,
 ) -> int:
     """
     Draw a report as SVG or PNG.
@@ -92,7 +89,7 @@ def _report(
     ],
     db: options.Db = options.DEFAULT_DB,
     title: Annotated[str, typer.Option(metavar="TEXT", help="Its title.")] = "Agent report",
-    filters: dict[str, Any],
+    filters: Filters,
 ) -> int:
     """
     Write cost, latency, tools and errors as one HTML page.

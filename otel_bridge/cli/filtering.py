@@ -11,6 +11,7 @@ import typer
 
 from otel_bridge.cli import options
 
+Filters = dict[str, Any]
 # What can be typed, and which filter of the reports it is.
 _OPTIONS: Mapping[str, tuple[str, Any, Any]] = {
     "since": ("since", options.SinceText, None),

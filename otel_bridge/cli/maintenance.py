@@ -3,10 +3,9 @@ What can be typed to look after a database: check it, get out what it holds, mak
 rows or prices anew, erase.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,7 +14,6 @@ from otel_bridge.cli.formats import Format
 from otel_bridge.cli.moments import parse_moment
 from otel_bridge.cli.sizes import parse_size
 
-Command = Callable[[str], Callable[[Callable[..., int]], Any]]
 Prices = Annotated[
     Path | None,
     typer.Option(
@@ -27,7 +25,7 @@ Prices = Annotated[
 ]
 
 
-def add_commands(command: Command) -> None:
+def add_commands(command: options.Command) -> None:
     """
     Make the commands of this module part of the program.
 

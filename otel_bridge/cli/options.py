@@ -1,10 +1,11 @@
 """
-The options that several commands share.
+The options that several commands share, and how commands become part of the program.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +13,8 @@ from otel_bridge.cli.formats import BINARY, Format
 from otel_bridge.cli.moments import parse_moment
 
 DEFAULT_DB = "otel-bridge.db"
+# What registers a function under a name.
+Command = Callable[[str], Callable[[Callable[..., int]], Any]]
 
 Db = Annotated[
     str,

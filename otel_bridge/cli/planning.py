@@ -2,20 +2,16 @@
 What can be typed to plan by: sums through delegation, comparisons, forecasts, budgets.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from otel_bridge.cli import options
-from otel_bridge.cli.filtering import filtered
+from otel_bridge.cli.filtering import Filters, filtered
 from otel_bridge.cli.formats import Format
 
-Command = Callable[[str], Callable[[Callable[..., int]], Any]]
-Filters = dict[str, Any]
 
-
-def add_commands(command: Command) -> None:
+def add_commands(command: options.Command) -> None:
     """
     Make the commands of this module part of the program.
 

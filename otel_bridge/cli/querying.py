@@ -2,21 +2,18 @@
 What can be typed to ask in SQL.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from otel_bridge.cli import options
 from otel_bridge.cli.formats import BINARY, Format
 
-Command = Callable[[str], Callable[[Callable[..., int]], Any]]
-
 _TIMEOUT_S = 60.0
 
 
-def add_commands(command: Command) -> None:
+def add_commands(command: options.Command) -> None:
     """
     Make the commands of this module part of the program.
 

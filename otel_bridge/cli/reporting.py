@@ -2,17 +2,14 @@
 What can be typed to ask for sums: cost, tokens, tools.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from otel_bridge.cli import options
-from otel_bridge.cli.filtering import filtered
+from otel_bridge.cli.filtering import Filters, filtered
 from otel_bridge.cli.formats import Format, Spark
 
-Filters = dict[str, Any]
-Command = Callable[[str], Callable[[Callable[..., int]], Any]]
 SparkOption = Annotated[
     Spark | None,
     typer.Option(
@@ -23,7 +20,7 @@ SparkOption = Annotated[
 ]
 
 
-def add_commands(command: Command) -> None:
+def add_commands(command: options.Command) -> None:
     """
     Make the commands of this module part of the program.
 

@@ -2,18 +2,15 @@
 What can be typed to search.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from otel_bridge.cli import options
 from otel_bridge.cli.formats import Format
 
-Command = Callable[[str], Callable[[Callable[..., int]], Any]]
 
-
-def add_commands(command: Command) -> None:
+def add_commands(command: options.Command) -> None:
     """
     Make the commands of this module part of the program.
 

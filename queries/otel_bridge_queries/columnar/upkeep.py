@@ -124,7 +124,7 @@ class Upkeep:
         wrote = False
         while self._look(relation, planned) is not None:
             with self._turn(relation) as turn:
-                wrote |= self._build_patiently(turn)
+                wrote |= self._build_patiently(turn, partial(planned, upto=turn.tracked_key))
         if wrote:
             self.tidy()
 
@@ -140,7 +140,7 @@ class Upkeep:
             pass
         for segment in self._look(relation, _all_changed) or ():
             with self._turn(relation) as turn:
-                self._build(turn, partial(_anew, segment=segment))
+                self._build_patiently(turn, partial(_anew, segment=segment))
 
     def keeps(self, relation: Relation) -> bool:
         """
@@ -211,9 +211,9 @@ class Upkeep:
             manifest = read_manifest(snapshot.reader, relation) or Manifest()
             return planner(snapshot, relation, manifest)
 
-    def _build_patiently(self, turn: Turn) -> bool:
+    def _build_patiently(self, turn: Turn, planner: Planner[Plan]) -> bool:
         try:
-            return self._build(turn, partial(planned, upto=turn.tracked_key))
+            return self._build(turn, planner)
         except (OSError, duckdb.Error):
             # The file to go on from may be lost.
             if not self.drop_damaged():
