@@ -5,6 +5,7 @@ The columnar cache: when it is made, what it costs others, and what is left of i
 import itertools
 import logging
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -179,6 +180,19 @@ def test_a_reader_of_an_older_moment_keeps_its_files(recorded: Recorded) -> None
                 assert new.cost().rows[0][0] == 2 * ROWS
             assert old.cost("model").rows[0][1] == ROWS
         assert old.cost().rows[0][0] == 2 * ROWS
+
+
+def test_a_cache_that_was_deleted_comes_back(recorded: Recorded) -> None:
+    """
+    The next reader makes it anew, also where nothing new was recorded.
+    """
+    with Queries(recorded.path) as queries:
+        queries.cost()
+    shutil.rmtree(columnar_folder(recorded.path).parent)
+    with Queries(recorded.path) as queries:
+        assert queries.cost().rows[0][0] == ROWS
+        assert _recent(queries) < upkeep.ENOUGH_ROWS
+    assert _files(recorded.path)
 
 
 def test_what_nobody_lists_goes_after_a_while(recorded: Recorded) -> None:

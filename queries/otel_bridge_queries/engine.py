@@ -4,7 +4,7 @@ no files but those of the cache.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -18,6 +18,8 @@ from otel_bridge_queries.result import Result
 MEMORY_LIMIT = "2GB"
 MOST_THREADS = 4
 _AWARE = "TIMESTAMP WITH TIME ZONE"
+# The columns and types of statements by their shape.
+_SHAPES: dict[Hashable, tuple[tuple[str, ...], tuple[str, ...]]] = {}
 _SETUP = ("macros.sql", "states.sql", "views.sql", "asked.sql")
 
 
@@ -73,33 +75,53 @@ def fetch(
     parameters: Mapping[str, Any] | Sequence[Any] | None = None,
     *,
     limit: int | None = None,
+    shape: Hashable | None = None,
 ) -> Result:
     """
     Run a query and fetch its rows, with moments as aware datetimes in UTC.
 
     Args:
         limit: The most rows that are fetched; all if None.
+        shape: What is the same for reports that give the same columns, so that the next
+            need not be looked through for these.
     """
+    known = None if shape is None else _SHAPES.get(shape)
+    if known is not None:
+        columns, types = known
+        rows = connection.execute(_wrapped(statement, types), parameters).fetchall()
+        return Result(columns, types, _in_utc(rows, types))
     answer = connection.sql(statement, params=parameters)
-    types = [str(kind) for kind in answer.types]
-    aware = [index for index, kind in enumerate(types) if kind == _AWARE]
-    # DuckDB needs a time zone library to hand such values to Python, and none to cast them.
-    chosen = answer.project(", ".join(map(_selected, range(len(types)), types)))
+    columns, types = tuple(answer.columns), tuple(str(kind) for kind in answer.types)
+    if shape is not None:
+        _SHAPES[shape] = columns, types
+    chosen = answer.project(
+        ", ".join(_selected(f"#{at + 1}", at, types) for at in range(len(types)))
+    )
     rows = (chosen if limit is None else chosen.limit(limit)).fetchall()
-    if aware:
-        rows = [_in_utc(row, aware) for row in rows]
-    return Result(tuple(answer.columns), tuple(types), rows)
+    return Result(columns, types, _in_utc(rows, types))
 
 
-def _selected(index: int, kind: str) -> str:
-    if _AWARE not in kind:
-        return f"#{index + 1} AS c{index}"
-    return f"CAST(#{index + 1} AS {kind.replace(_AWARE, 'TIMESTAMP')}) AS c{index}"
+def _wrapped(statement: str, types: Sequence[str]) -> str:
+    names = [f"c{at}" for at in range(len(types))]
+    values = ", ".join(_selected(name, at, types) for at, name in enumerate(names))
+    return f"SELECT {values} FROM (\n{statement}\n) AS answer ({', '.join(names)})"  # noqa: S608
 
 
-def _in_utc(row: tuple[Any, ...], aware: Sequence[int]) -> tuple[Any, ...]:
+def _selected(value: str, at: int, types: Sequence[str]) -> str:
+    # DuckDB needs a time zone library to hand such values to Python, and none to cast them.
+    if _AWARE in types[at]:
+        value = f"CAST({value} AS {types[at].replace(_AWARE, 'TIMESTAMP')})"
+    return f"{value} AS c{at}"
+
+
+def _in_utc(rows: list[tuple[Any, ...]], types: Sequence[str]) -> list[tuple[Any, ...]]:
+    aware = [at for at, kind in enumerate(types) if kind == _AWARE]
+    return [_with_zone(row, aware) for row in rows] if aware else rows
+
+
+def _with_zone(row: tuple[Any, ...], aware: Sequence[int]) -> tuple[Any, ...]:
     values = list(row)
-    for index in aware:
-        if isinstance(values[index], datetime):
-            values[index] = values[index].replace(tzinfo=UTC)
+    for at in aware:
+        if isinstance(values[at], datetime):
+            values[at] = values[at].replace(tzinfo=UTC)
     return tuple(values)

@@ -47,14 +47,36 @@ class Question:
         return {f"metadata_{number}": key for number, key in enumerate(typed, 1)}
 
 
-def tell(engine: duckdb.DuckDBPyConnection, question: Question, about: Iterable[str]) -> None:
+class Teller:
     """
-    Tell a question to the views in the schema `asked`.
+    Tells questions to the views in the schema `asked`.
+    """
 
-    The relations it is about must be loaded already.
-    """
+    def __init__(self, engine: duckdb.DuckDBPyConnection) -> None:
+        self._engine = engine
+        self._told: dict[str, Any] = {}
+
+    def tell(self, question: Question, about: Iterable[str]) -> None:
+        """
+        Tell a question; the relations it is about must be loaded already.
+        """
+        for name, value in _variables(question, about).items():
+            if name not in self._told or self._told[name] != value:
+                self._engine.execute(f"SET VARIABLE {name} = $value", {"value": value})
+                self._told[name] = value
+        if not set(CALENDAR_KEYS).isdisjoint(question.keys):
+            self._fill("calendar")
+        if not set(ROOT_KEYS).isdisjoint(question.keys):
+            self._fill("roots")
+
+    def _fill(self, table: str) -> None:
+        self._engine.execute(f"TRUNCATE loaded.{table}")
+        self._engine.execute(f"INSERT INTO loaded.{table} BY NAME FROM asked.{table}")
+
+
+def _variables(question: Question, about: Iterable[str]) -> dict[str, Any]:
     metadata = question.filters.get(METADATA)
-    values = {
+    return {
         "about": sorted(about),
         "keys": question.columns,
         "metadata_keys": [
@@ -65,11 +87,3 @@ def tell(engine: duckdb.DuckDBPyConnection, question: Question, about: Iterable[
         **{name: question.filters.get(name) for name in _BOUNDS},
         **{f"only_{name}": question.filters.get(name) for name in FILTERS},
     }
-    for name, value in values.items():
-        engine.execute(f"SET VARIABLE {name} = $value", {"value": value})
-    if not set(CALENDAR_KEYS).isdisjoint(question.keys):
-        engine.execute("TRUNCATE loaded.calendar")
-        engine.execute("INSERT INTO loaded.calendar BY NAME FROM asked.calendar")
-    if not set(ROOT_KEYS).isdisjoint(question.keys):
-        engine.execute("TRUNCATE loaded.roots")
-        engine.execute("INSERT INTO loaded.roots BY NAME FROM asked.roots")

@@ -122,6 +122,7 @@ class Upkeep:
             OSError, sqlite3.Error, duckdb.Error: The disk or the database refused.
         """
         wrote = False
+        self._drop_lost(relation)
         while self._look(relation, planned) is not None:
             with self._turn(relation) as turn:
                 wrote |= self._build_patiently(turn, partial(planned, upto=turn.tracked_key))
@@ -205,6 +206,14 @@ class Upkeep:
             yield turn
         finally:
             self._ledger.release(turn)
+
+    def _drop_lost(self, relation: Relation) -> None:
+        """
+        Keep nothing more of a relation of which files were deleted.
+        """
+        manifest = self._look(relation, lambda _, __, manifest: manifest)
+        if manifest is not None and not are_there(self._folder, manifest.segments):
+            self._ledger.forget(relation)
 
     def _look(self, relation: Relation, planner: Planner[T]) -> T | None:
         with self._source.snapshot() as snapshot:

@@ -18,7 +18,7 @@ from otel_bridge_queries.columnar.upkeep import Progress
 from otel_bridge_queries.engine import fetch
 from otel_bridge_queries.loading import open_loader
 from otel_bridge_queries.moments import zone_named
-from otel_bridge_queries.question import Question, tell
+from otel_bridge_queries.question import Question, Teller
 from otel_bridge_queries.result import Result
 from otel_bridge_queries.selection import Names, filter_parameters, group_keys, row_count
 from otel_bridge_queries.showing import in_zone, with_texts
@@ -57,6 +57,7 @@ class Asking:
         self._turn = threading.RLock()
         self._closed = False
         self._engine, self._loader = open_loader(database, writes_cache=cache, progress=progress)
+        self._teller = Teller(self._engine)
 
     def close(self) -> None:
         """
@@ -194,8 +195,9 @@ class Asking:
         results = []
         with self._loader.current(needed) as moment:
             for question in questions:
-                tell(self._engine, question, needed)
-                result = fetch(self._engine, report.sql, parameters)
+                self._teller.tell(question, needed)
+                shape = (report.name, *question.columns)
+                result = fetch(self._engine, report.sql, parameters, shape=shape)
                 results.append(with_texts(result, texts, moment))
         return results
 

@@ -12,7 +12,7 @@ from otel_bridge_storage.errors import QueryError
 from otel_bridge_queries.catalog import SEARCH, SEARCH_WINDOW, Report
 from otel_bridge_queries.engine import fetch
 from otel_bridge_queries.loader import Loader
-from otel_bridge_queries.question import Question, tell
+from otel_bridge_queries.question import Question, Teller
 from otel_bridge_queries.result import Result
 
 NONE = "[]"
@@ -58,6 +58,7 @@ class Places:
 
     Args:
         engine: Where `loader` makes the relations of the places current.
+        teller: Tells them the filters.
         filters: The filters of the question, which narrow the places.
         limit: How many places at most.
     """
@@ -65,11 +66,13 @@ class Places:
     def __init__(
         self,
         engine: duckdb.DuckDBPyConnection,
+        teller: Teller,
         loader: Loader,
         filters: Mapping[str, Any],
         limit: int,
     ) -> None:
         self._engine = engine
+        self._teller = teller
         self._loader = loader
         self._filters = filters
         self.limit = limit
@@ -113,8 +116,8 @@ class Places:
     def _fetch(self, report: Report, parameters: Mapping[str, Any]) -> Result:
         with self._loader.current(report.relations):
             try:
-                tell(self._engine, Question(filters=self._filters), report.relations)
-                return fetch(self._engine, report.sql, parameters)
+                self._teller.tell(Question(filters=self._filters), report.relations)
+                return fetch(self._engine, report.sql, parameters, shape=report.name)
             except duckdb.Error as error:
                 raise QueryError(f"the search failed: {error}") from error
 

@@ -78,7 +78,7 @@ class SearchReports(Asking):
         asked = Asked(text, parameters, min(most, 1 << 32), rank, progress)
         with self._alone():
             if self._searcher is None:
-                self._searcher = Searcher(self._database, self._engine, self._loader)
+                self._searcher = Searcher(self._database, self._engine, self._teller, self._loader)
             searcher = self._searcher
             return self._patiently(lambda: searcher.search(asked))
 

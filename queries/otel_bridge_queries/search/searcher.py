@@ -15,6 +15,7 @@ from otel_bridge_storage.addresses import address_of
 from otel_bridge_storage.errors import DatabaseUnavailableError
 
 from otel_bridge_queries.loader import Loader
+from otel_bridge_queries.question import Teller
 from otel_bridge_queries.result import Result
 from otel_bridge_queries.search.highlighter import Highlighter
 from otel_bridge_queries.search.index import Parts, Progress
@@ -65,10 +66,15 @@ class Searcher:
     """
 
     def __init__(
-        self, database: str | Path, engine: duckdb.DuckDBPyConnection, loader: Loader
+        self,
+        database: str | Path,
+        engine: duckdb.DuckDBPyConnection,
+        teller: Teller,
+        loader: Loader,
     ) -> None:
         self._database = database
         self._engine = engine
+        self._teller = teller
         self._loader = loader
         self._opened: _Opened | None = None
 
@@ -83,7 +89,7 @@ class Searcher:
         """
         opened = self._opened = self._opened or _Opened(self._database)
         expression = parse(asked.text, opened.highlighter.has_words)
-        places = Places(self._engine, self._loader, asked.filters, asked.limit)
+        places = Places(self._engine, self._teller, self._loader, asked.filters, asked.limit)
         for _ in range(_ATTEMPTS):
             try:
                 with opened.file.index().current(opened.source, asked.progress) as parts:
