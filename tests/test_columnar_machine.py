@@ -23,6 +23,7 @@ from otel_bridge_queries.columnar.loader import columnar_folder
 from otel_bridge_queries.columnar.purging import purge
 from otel_bridge_queries.copying_loader import CopyingLoader
 from otel_bridge_queries.engine import open_engine
+from otel_bridge_queries.question import Teller
 from otel_bridge_storage import dead_writers, erasure, repricing
 from otel_bridge_storage.addresses import address_of
 from otel_bridge_storage.ingest import Ingestor
@@ -77,6 +78,7 @@ class Uncached(Queries):
         self._loader.close()
         self._engine.close()
         self._engine = open_engine()
+        self._teller = Teller(self._engine)
         self._loader = CopyingLoader(address_of(path), self._engine)
 
 
