@@ -328,7 +328,7 @@ def test_the_cache_is_exact_at_every_moment(tmp_path: Path) -> None:
     Through writes, late binding, deletes, repricing, two processes and losses of the
     cache, relations and reports are those of the database alone.
     """
-    _play(tmp_path, 6, 12)
+    _play(tmp_path, 4, 12)
 
 
 @pytest.mark.slow
