@@ -63,7 +63,9 @@ class Server:
         """
         Say how to connect to it.
         """
-        return f"postgresql://{_USER}:{self.password}@127.0.0.1:{self.port}/postgres"
+        return (
+            f"postgresql://{_USER}:{self.password}@127.0.0.1:{self.port}/postgres?sslmode=disable"
+        )
 
     def start(self) -> None:
         """
