@@ -71,7 +71,7 @@ class Teller:
 
     def _fill(self, table: str) -> None:
         self._engine.execute(f"TRUNCATE loaded.{table}")
-        self._engine.execute(f"INSERT INTO loaded.{table} BY NAME FROM asked.{table}")
+        self._engine.execute(f"INSERT INTO loaded.{table} BY NAME FROM asked.{table}()")
 
 
 def _variables(question: Question, about: Iterable[str]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ SELECT
     sum(cache_read_tokens) FILTER (cache_write_tokens IS NOT NULL)::DOUBLE
         / nullif(sum(cache_write_tokens) FILTER (cache_read_tokens IS NOT NULL), 0)
         AS reads_per_write
-FROM asked.llm_calls
+FROM asked.llm_calls()
 GROUP BY ALL
 ORDER BY
     COLUMNS(lambda name: asked_time(name)), input_tokens DESC NULLS LAST,

@@ -11,7 +11,7 @@ SELECT
     milliseconds(quantile_cont(duration_ns, 0.50)) AS p50_ms,
     milliseconds(quantile_cont(duration_ns, 0.95)) AS p95_ms,
     count(*) FILTER (status = 'error') / count(*) AS error_rate
-FROM asked.llm_calls
+FROM asked.llm_calls()
 GROUP BY ALL
 ORDER BY COLUMNS(lambda name: asked(name))
 LIMIT $limit

@@ -15,7 +15,7 @@ SELECT
     usd(sum(cost_picousd)) AS cost_usd,
     count(*) - count(cost_picousd) AS unpriced_calls,
     count(*) FILTER (status = 'error') AS error_calls
-FROM asked.llm_calls
+FROM asked.llm_calls()
 GROUP BY ALL
 ORDER BY
     COLUMNS(lambda name: asked_time(name)), sum(cost_picousd) DESC NULLS LAST,

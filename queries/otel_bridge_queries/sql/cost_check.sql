@@ -17,7 +17,7 @@ SELECT
     count(*) FILTER (cost_picousd IS NULL AND claimed_picousd IS NOT NULL)
         AS only_emitted_calls,
     count(*) FILTER (cost_picousd IS NULL AND claimed_picousd IS NULL) AS neither_calls
-FROM asked.llm_calls
+FROM asked.llm_calls()
 GROUP BY ALL
 ORDER BY
     COLUMNS(lambda name: asked_time(name)),

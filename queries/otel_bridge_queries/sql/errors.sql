@@ -6,11 +6,11 @@
 --
 --   $limit     how many rows at most, or NULL
 WITH happened AS (
-    SELECT 'llm' AS place, * FROM asked.llm_calls
+    SELECT 'llm' AS place, * FROM asked.llm_calls()
     UNION ALL BY NAME
-    SELECT 'tool' AS place, * FROM asked.tool_calls
+    SELECT 'tool' AS place, * FROM asked.tool_calls()
     UNION ALL BY NAME
-    SELECT 'run' AS place, * FROM asked.runs
+    SELECT 'run' AS place, * FROM asked.runs()
 ),
 counted AS (
     SELECT

@@ -11,7 +11,7 @@ WITH ended AS (
         CASE WHEN output_tokens IS NOT NULL AND writing_ns > 0 THEN writing_ns END AS written_ns
     FROM (
         SELECT *, duration_ns - coalesce(time_to_first_chunk_ns, 0) AS writing_ns
-        FROM asked.llm_calls
+        FROM asked.llm_calls()
         WHERE duration_ns IS NOT NULL
     )
 ),

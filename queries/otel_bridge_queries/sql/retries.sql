@@ -10,7 +10,7 @@
 --
 --   $limit     how many rows at most, or NULL
 WITH troubled AS (
-    SELECT DISTINCT run_id FROM asked.llm_calls WHERE status = 'error'
+    SELECT DISTINCT run_id FROM asked.llm_calls() WHERE status = 'error'
 ),
 following AS (
     SELECT
@@ -21,7 +21,7 @@ following AS (
             AND coalesce(lag(end_ns) OVER calls, lag(start_ns) OVER calls) <= start_ns,
             false
         ) AS is_retry
-    FROM asked.llm_calls SEMI JOIN troubled USING (run_id)
+    FROM asked.llm_calls() SEMI JOIN troubled USING (run_id)
     WINDOW calls AS (
         PARTITION BY run_id, model, operation, tag ORDER BY start_ns, end_ns, span_id
     )
@@ -60,7 +60,7 @@ placed AS (
 ),
 counted AS (
     SELECT *, 1 AS calls, 0 AS retried, (status = 'error')::INTEGER AS errors
-    FROM asked.llm_calls
+    FROM asked.llm_calls()
     UNION ALL BY NAME
     SELECT
         *, 0 AS calls, 1 AS retried, 0 AS errors,

@@ -14,7 +14,7 @@ WITH call AS (
         COLUMNS(lambda name: asked(name)),
         row(*COLUMNS(lambda name: asked(name))) AS member,
         start_ns, end_ns, input_tokens, output_tokens
-    FROM asked.llm_calls
+    FROM asked.llm_calls()
 ),
 reach AS (
     SELECT

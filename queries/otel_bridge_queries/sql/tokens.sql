@@ -20,7 +20,7 @@ SELECT
     sum(cache_read_tokens) FILTER (input_tokens IS NOT NULL)::DOUBLE
         / nullif(sum(input_tokens) FILTER (cache_read_tokens IS NOT NULL), 0)
         AS cache_hit_ratio
-FROM asked.llm_calls
+FROM asked.llm_calls()
 GROUP BY ALL
 ORDER BY
     COLUMNS(lambda name: asked_time(name)), total_tokens DESC NULLS LAST,

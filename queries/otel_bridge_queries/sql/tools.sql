@@ -5,7 +5,7 @@
 --
 --   $limit     how many rows at most, or NULL
 WITH troubled AS (
-    SELECT DISTINCT run_id FROM asked.tool_calls WHERE status = 'error'
+    SELECT DISTINCT run_id FROM asked.tool_calls() WHERE status = 'error'
 ),
 attempt AS (
     SELECT
@@ -15,12 +15,12 @@ attempt AS (
             AND coalesce(lag(end_ns) OVER calls, lag(start_ns) OVER calls) <= start_ns,
             false
         ) AS is_retry
-    FROM asked.tool_calls SEMI JOIN troubled USING (run_id)
+    FROM asked.tool_calls() SEMI JOIN troubled USING (run_id)
     WINDOW calls AS (
         PARTITION BY run_id, tool_name, arguments, tag ORDER BY start_ns, end_ns, span_id
     )
     UNION ALL BY NAME
-    SELECT *, false AS is_retry FROM asked.tool_calls ANTI JOIN troubled USING (run_id)
+    SELECT *, false AS is_retry FROM asked.tool_calls() ANTI JOIN troubled USING (run_id)
 )
 SELECT
     COLUMNS(lambda name: asked(name)),

@@ -8,7 +8,7 @@ SELECT
     sum(input_tokens) AS input_tokens,
     sum(output_tokens) AS output_tokens,
     moment(max(start_ns)) AS last_at
-FROM asked.llm_calls
+FROM asked.llm_calls()
 WHERE cost_picousd IS NULL
 GROUP BY ALL
 ORDER BY

@@ -130,12 +130,13 @@ UNION ALL
 SELECT *, unnest(CASE WHEN len(tags) > 0 THEN tags ELSE [NULL] END) AS tag
 FROM keyed WHERE asked('tag');
 
-CREATE VIEW asked.llm_calls AS FROM asked.keyed('asked.chosen_llm_calls');
-CREATE VIEW asked.tool_calls AS FROM asked.keyed('asked.chosen_tool_calls');
-CREATE VIEW asked.runs AS FROM asked.keyed('asked.chosen_runs');
+-- Macros and not views, which would be bound whenever an engine is opened.
+CREATE MACRO asked.llm_calls() AS TABLE FROM asked.keyed('asked.chosen_llm_calls');
+CREATE MACRO asked.tool_calls() AS TABLE FROM asked.keyed('asked.chosen_tool_calls');
+CREATE MACRO asked.runs() AS TABLE FROM asked.keyed('asked.chosen_runs');
 
 -- The quarters of an hour in which something of the relations began that `about` names.
-CREATE VIEW asked.quarters AS
+CREATE MACRO asked.quarters() AS TABLE
 SELECT DISTINCT quarter FROM asked.chosen_llm_calls
 WHERE list_contains(getvariable('about'), 'llm_calls')
 UNION
@@ -145,7 +146,7 @@ UNION
 SELECT DISTINCT quarter FROM asked.chosen_runs
 WHERE list_contains(getvariable('about'), 'runs');
 
-CREATE VIEW asked.calendar AS
+CREATE MACRO asked.calendar() AS TABLE
 SELECT
     quarter,
     CASE WHEN asked('year') THEN bucket_of('year', begun, getvariable('zone')) END AS year,
@@ -157,9 +158,9 @@ SELECT
         AS weekday,
     CASE WHEN asked('hour_of_day') THEN date_part('hour', timezone(getvariable('zone'), begun))
         END::INTEGER AS hour_of_day
-FROM (SELECT quarter, quarter_of(quarter) AS begun FROM asked.quarters);
+FROM (SELECT quarter, quarter_of(quarter) AS begun FROM asked.quarters());
 
-CREATE VIEW asked.roots AS
+CREATE MACRO asked.roots() AS TABLE
 SELECT d.run_id, d.root_run_id, top.agent_name AS root_agent_name
 FROM loaded.delegation AS d JOIN loaded.runs AS top ON top.run_id = d.root_run_id;
 
