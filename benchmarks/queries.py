@@ -23,7 +23,7 @@ import duckdb
 from _many_calls import FIRST_NS, S, make_calls
 from _measure import folder, note, parser, show_machine
 from otel_bridge_queries import Queries
-from otel_bridge_queries.columnar.loader import columnar_folder
+from otel_bridge_queries.cache_folder import columnar_folder
 
 _SUMS = (
     "count(*), sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), "

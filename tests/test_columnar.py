@@ -18,8 +18,8 @@ import stored
 import trees
 from columnar_child import held, truth
 from otel_bridge_queries import Queries
+from otel_bridge_queries.cache_folder import columnar_folder
 from otel_bridge_queries.columnar import ledger, upkeep
-from otel_bridge_queries.columnar.loader import columnar_folder
 from otel_bridge_queries.relations import Relation
 from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.records import SpanRecord

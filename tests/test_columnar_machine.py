@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from otel_bridge_queries import Queries
+from otel_bridge_queries.cache_folder import columnar_folder
 from otel_bridge_queries.columnar import upkeep
-from otel_bridge_queries.columnar.loader import columnar_folder
 from otel_bridge_queries.columnar.purging import purge
 from otel_bridge_queries.copying_loader import CopyingLoader
 from otel_bridge_queries.engine import open_engine

@@ -21,6 +21,13 @@ def cache_folder(database: Path) -> Path:
     return Path(f"{database.resolve()}.cache")
 
 
+def columnar_folder(database: Path) -> Path:
+    """
+    Say where the files of a database's relations are.
+    """
+    return cache_folder(database) / "columnar"
+
+
 def make_cache_folder(database: Path) -> Path:
     """
     Make the cache of a database file, for the eyes of its owner alone.

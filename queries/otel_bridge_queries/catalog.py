@@ -18,12 +18,12 @@ ROOT_KEYS = ("root_run_id", "root_agent_name")
 METADATA = "metadata"
 _RUN_KEYS = ("agent_name", "session_id", "user_id", "tenant_id", "run_id", "service")
 _CALL_KEYS = ("agent_name", "model", "provider", *_RUN_KEYS[1:])
-_BOUNDS = ("since", "until")
+BOUNDS = ("since", "until")
 _LABELS = ("tag", METADATA)
 _ALL_TIMES = (*TIME_KEYS, *CLOCK_KEYS)
 _LLM_KEYS = (*_CALL_KEYS, "operation", "status", *ROOT_KEYS, *_ALL_TIMES, *_LABELS)
-_LLM_FILTERS = (*_CALL_KEYS, "operation", "status", *_LABELS, *_BOUNDS)
-_RUN_FILTERS = (*_CALL_KEYS, "status", *_LABELS, *_BOUNDS)
+_LLM_FILTERS = (*_CALL_KEYS, "operation", "status", *_LABELS, *BOUNDS)
+_RUN_FILTERS = (*_CALL_KEYS, "status", *_LABELS, *BOUNDS)
 _TIMELESS_KEYS = (*_CALL_KEYS, "operation", "status", *ROOT_KEYS, *_LABELS)
 # What is judged by how calls ended cannot leave out those that ended otherwise.
 _RETRY_KEYS = tuple(key for key in _LLM_KEYS if key != "status")
@@ -101,14 +101,14 @@ TOOLS = Report(
     "tools",
     ("tool_calls",),
     ("tool_name", *_RUN_KEYS, "status", *ROOT_KEYS, *_ALL_TIMES, *_LABELS),
-    ("tool_name", *_RUN_KEYS, "status", *_LABELS, *_BOUNDS),
+    ("tool_name", *_RUN_KEYS, "status", *_LABELS, *BOUNDS),
     ("calls", "running_calls", "errors", "retries", "recovered"),
 )
 ERRORS = Report(
     "errors",
     ("llm_calls", "tool_calls", "runs", "open_runs"),
     (*_CALL_KEYS, "operation", "tool_name", *ROOT_KEYS, *_ALL_TIMES, *_LABELS),
-    (*_CALL_KEYS, "operation", "tool_name", *_LABELS, *_BOUNDS),
+    (*_CALL_KEYS, "operation", "tool_name", *_LABELS, *BOUNDS),
 )
 COMPARED = Report("compared", ("llm_calls",), _LLM_KEYS, _LLM_FILTERS)
 ROLLUP = Report("rollup", ("llm_calls", "runs", "open_runs"), filters=_ROLLUP_FILTERS)
@@ -125,7 +125,7 @@ STEP_VIEWS = Report("step_views", ("runs", "steps"), filters=("run_id", "session
 SEARCH = Report(
     "search",
     ("runs", "steps", "tool_calls", "llm_calls"),
-    filters=(*_RUN_KEYS, "tool_name", "role", *_LABELS, *_BOUNDS),
+    filters=(*_RUN_KEYS, "tool_name", "role", *_LABELS, *BOUNDS),
 )
 SEARCH_WINDOW = Report("search_window", ("steps",))
 

@@ -30,16 +30,7 @@ def open_engine(*folders: Path) -> duckdb.DuckDBPyConnection:
     Args:
         folders: The only ones whose files it may read and write.
     """
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "memory_limit": MEMORY_LIMIT,
-            "python_enable_replacements": False,
-            "threads": min(MOST_THREADS, os.cpu_count() or 1),
-        },
-    )
+    connection = connect(threads=min(MOST_THREADS, os.cpu_count() or 1))
     connection.execute(
         "SET allowed_directories = $folders", {"folders": [str(folder) for folder in folders]}
     )
@@ -53,6 +44,25 @@ def open_engine(*folders: Path) -> duckdb.DuckDBPyConnection:
         connection.execute(read_sql(f"setup/{name}"))
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def connect(**more: str | int) -> duckdb.DuckDBPyConnection:
+    """
+    Open an empty DuckDB in memory, bounded in size, which downloads nothing.
+
+    Args:
+        more: Further settings of DuckDB.
+    """
+    return duckdb.connect(
+        ":memory:",
+        config={
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "memory_limit": MEMORY_LIMIT,
+            "python_enable_replacements": False,
+            **more,
+        },
+    )
 
 
 def quoted(text: str) -> str:

@@ -9,7 +9,8 @@ import duckdb
 from otel_bridge_storage.addresses import address_of
 from otel_bridge_storage.open_here import is_open_here
 
-from otel_bridge_queries.columnar.loader import ColumnarLoader, columnar_folder
+from otel_bridge_queries.cache_folder import columnar_folder
+from otel_bridge_queries.columnar.loader import ColumnarLoader
 from otel_bridge_queries.columnar.upkeep import Progress
 from otel_bridge_queries.copying_loader import CopyingLoader
 from otel_bridge_queries.engine import open_engine

@@ -8,10 +8,9 @@ from typing import Any
 
 import duckdb
 
-from otel_bridge_queries.catalog import CALENDAR_KEYS, FILTERS, METADATA, ROOT_KEYS
+from otel_bridge_queries.catalog import BOUNDS, CALENDAR_KEYS, FILTERS, METADATA, ROOT_KEYS
 
 _EVERY = "every"
-_BOUNDS = ("since", "until")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +83,6 @@ def _variables(question: Question, about: Iterable[str]) -> dict[str, Any]:
         ],
         "zone": question.zone,
         "only_metadata": metadata and [{"key": k, "value": v} for k, v in metadata.items()],
-        **{name: question.filters.get(name) for name in _BOUNDS},
+        **{name: question.filters.get(name) for name in BOUNDS},
         **{f"only_{name}": question.filters.get(name) for name in FILTERS},
     }

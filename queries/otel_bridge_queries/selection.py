@@ -8,16 +8,15 @@ from typing import Any, TypedDict
 from otel_bridge_storage.errors import QueryError
 from otel_bridge_storage.fitting import fitting
 
+from otel_bridge_queries.catalog import BOUNDS, METADATA
 from otel_bridge_queries.moments import Moment, moment_ns, zone_named
 
 Names = str | Iterable[str] | None
 
-_BOUNDS = ("since", "until")
-_METADATA = "metadata"
 # As many as there are columns for in the views of `asked.sql`.
 MOST_METADATA_KEYS = 3
 # What the database keeps however long it is; other names it cuts.
-_WHOLE = ("model", "provider", _METADATA)
+_WHOLE = ("model", "provider", METADATA)
 _FURTHEST_NS = 2**63 - 1
 
 
@@ -76,18 +75,18 @@ def group_keys(by: Names, valid: Collection[str]) -> list[str]:
     keys = names_in(by, "by") or []
     for key in keys:
         if not _is_key(key, valid):
-            names = ("metadata.KEY" if each == _METADATA else each for each in valid)
+            names = ("metadata.KEY" if each == METADATA else each for each in valid)
             raise QueryError(f"cannot group by {key!r}: the keys are {', '.join(names)}")
-    if sum(key.startswith(f"{_METADATA}.") for key in keys) > MOST_METADATA_KEYS:
+    if sum(key.startswith(f"{METADATA}.") for key in keys) > MOST_METADATA_KEYS:
         raise QueryError(f"group by at most {MOST_METADATA_KEYS} keys of the metadata at once")
     return keys
 
 
 def _is_key(key: str, valid: Collection[str]) -> bool:
-    start = f"{_METADATA}."
+    start = f"{METADATA}."
     if key.startswith(start):
-        return _METADATA in valid and key != start
-    return key in valid and key != _METADATA
+        return METADATA in valid and key != start
+    return key in valid and key != METADATA
 
 
 def filter_parameters(
@@ -106,10 +105,10 @@ def filter_parameters(
     parameters: dict[str, Any] = {}
     for name in valid:
         value = filters.get(name)
-        if name in _BOUNDS:
+        if name in BOUNDS:
             bound = moment_ns(name, value, zone=known, now_ns=now_ns)
             parameters[name] = bound if bound is None else _within_reach(bound)
-        elif name == _METADATA:
+        elif name == METADATA:
             parameters[name] = _metadata_wishes(value)
         else:
             names = names_in(value, name)

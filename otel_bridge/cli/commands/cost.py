@@ -12,7 +12,7 @@ from otel_bridge.cli.cost_tables import print_check, print_unpriced
 from otel_bridge.cli.formats import Format, Spark
 from otel_bridge.cli.output import note
 from otel_bridge.cli.reports import group_keys, print_result, report, total_row, with_whole_run
-from otel_bridge.cli.sparks import Sparks, sparks
+from otel_bridge.cli.summed import Summed, summed
 from otel_bridge.cli.texts import counted, text
 
 _REASONS_SHOWN = 20
@@ -63,33 +63,24 @@ def _print_cost(
     limit: int | None,
     spark: Spark | None,
 ) -> None:
-    def all_of_it(queries: Queries) -> tuple[Result, Result, Result | None, Sparks | None]:
-        result = queries.cost(by=keys, **chosen, limit=limit)
-        totals = queries.cost(by=[], **chosen)
-        told = form is Format.TABLE and result.rows and totals.dicts()[0]["unpriced_calls"]
-        drawn = sparks(
-            lambda by: queries.cost(by=by, **chosen),
-            keys,
-            "cost_usd",
-            asked=spark,
-            form=form,
-            since=chosen.get("since"),
-        )
-        return result, totals, queries.unpriced(**chosen) if told else None, drawn
+    def with_reasons(queries: Queries) -> tuple[Summed, Result | None]:
+        found = summed(queries.cost, keys, "cost_usd", chosen, limit=limit, form=form, spark=spark)
+        left_out = found.result.rows and found.total and found.total["unpriced_calls"]
+        told = form is Format.TABLE and left_out
+        return found, queries.unpriced(**chosen) if told else None
 
-    result, totals, unpriced, drawn = report(db, all_of_it, about="llm_calls")
-    total = total_row(keys, totals.dicts()) if keys else None
+    found, unpriced = report(db, with_reasons, about="llm_calls")
     print_result(
-        result,
+        found.result,
         form,
         empty="no model calls match",
-        total=total,
+        total=total_row(keys, [found.total]) if keys and found.total else None,
         figures=True,
         bar="cost_usd",
-        sparks=drawn,
+        sparks=found.sparks,
     )
-    if unpriced is not None:
-        _say_what_is_unpriced(totals.dicts()[0], unpriced)
+    if unpriced is not None and found.total is not None:
+        _say_what_is_unpriced(found.total, unpriced)
 
 
 def _say_what_is_unpriced(total: Mapping[str, Any], unpriced: Result) -> None:

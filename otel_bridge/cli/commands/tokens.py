@@ -5,11 +5,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from otel_bridge_queries import Queries, Result
-
 from otel_bridge.cli.formats import Format, Spark
 from otel_bridge.cli.reports import group_keys, print_result, report, total_row, with_whole_run
-from otel_bridge.cli.sparks import Sparks, sparks
+from otel_bridge.cli.summed import summed
 
 
 def tokens(
@@ -27,27 +25,20 @@ def tokens(
     keys = group_keys(by)
     chosen = with_whole_run(db, filters)
 
-    def all_three(queries: Queries) -> tuple[Result, Result, Sparks | None]:
-        result = queries.tokens(by=keys, **chosen, limit=limit)
-        drawn = sparks(
-            lambda by: queries.tokens(by=by, **chosen),
-            keys,
-            "total_tokens",
-            asked=spark,
-            form=form,
-            since=chosen.get("since"),
-        )
-        return result, queries.tokens(by=[], **chosen), drawn
-
-    result, totals, drawn = report(db, all_three, about="llm_calls")
-    total = total_row(keys, totals.dicts()) if keys else None
+    found = report(
+        db,
+        lambda queries: summed(
+            queries.tokens, keys, "total_tokens", chosen, limit=limit, form=form, spark=spark
+        ),
+        about="llm_calls",
+    )
     print_result(
-        result,
+        found.result,
         form,
         empty="no model calls match",
-        total=total,
+        total=total_row(keys, [found.total]) if keys and found.total else None,
         figures=True,
         bar="total_tokens",
-        sparks=drawn,
+        sparks=found.sparks,
     )
     return 0

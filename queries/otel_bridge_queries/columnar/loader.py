@@ -14,7 +14,7 @@ import duckdb
 from otel_bridge_storage.addresses import Address
 from otel_bridge_storage.errors import OtelBridgeError
 
-from otel_bridge_queries.cache_folder import cache_folder
+from otel_bridge_queries.cache_folder import columnar_folder
 from otel_bridge_queries.columnar.manifest import Manifest, Segment, are_there, read_manifest
 from otel_bridge_queries.columnar.upkeep import Progress, Upkeep
 from otel_bridge_queries.engine import quoted
@@ -29,13 +29,6 @@ _CHUNK_ROWS = 5_000
 # What may keep a reader from bringing the cache forward.
 _FAILURES = (OSError, sqlite3.Error, duckdb.Error, OtelBridgeError)
 _log = logging.getLogger("otel_bridge")
-
-
-def columnar_folder(database: Path) -> Path:
-    """
-    Say where the files of a database's relations are.
-    """
-    return cache_folder(database) / "columnar"
 
 
 class ColumnarLoader:

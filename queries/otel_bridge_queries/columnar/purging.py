@@ -9,7 +9,7 @@ import duckdb
 from otel_bridge_storage.addresses import address_of
 from otel_bridge_storage.errors import DatabaseUnavailableError
 
-from otel_bridge_queries.columnar.loader import columnar_folder
+from otel_bridge_queries.cache_folder import columnar_folder
 from otel_bridge_queries.columnar.upkeep import Upkeep
 from otel_bridge_queries.relations import RELATIONS
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from otel_bridge_queries.columnar.manifest import Segment
-from otel_bridge_queries.engine import MEMORY_LIMIT
+from otel_bridge_queries.engine import connect
 from otel_bridge_queries.relations import Relation
 from otel_bridge_queries.sqlite_rows import Chunk
 
@@ -36,18 +36,8 @@ class SegmentWriter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._engine = duckdb.connect(
-            ":memory:",
-            config={
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-                "memory_limit": MEMORY_LIMIT,
-                "python_enable_replacements": False,
-                # Not where the program happens to be at work: rows are for the owner's eyes.
-                "temp_directory": str(folder),
-                "threads": _THREADS,
-            },
-        )
+        # Spilt not where the program happens to be at work: rows are for the owner's eyes.
+        self._engine = connect(temp_directory=str(folder), threads=_THREADS)
 
     def write(
         self,

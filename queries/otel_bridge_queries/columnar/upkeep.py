@@ -16,7 +16,7 @@ from typing import TypeVar
 import duckdb
 from otel_bridge_storage.addresses import Address
 
-from otel_bridge_queries.cache_folder import cache_folder, make_cache_folder
+from otel_bridge_queries.cache_folder import columnar_folder, make_cache_folder
 from otel_bridge_queries.columnar.ledger import TURN_NS, Ledger, Turn
 from otel_bridge_queries.columnar.manifest import (
     Manifest,
@@ -107,7 +107,7 @@ class Upkeep:
 
     def __init__(self, address: Address, path: Path, *, progress: Progress | None = None) -> None:
         self._path = path
-        self._folder = cache_folder(path) / "columnar"
+        self._folder = columnar_folder(path)
         self._source = SqliteSource(address)
         self._progress = progress
         self._opened = contextlib.ExitStack()
@@ -122,7 +122,6 @@ class Upkeep:
             OSError, sqlite3.Error, duckdb.Error: The disk or the database refused.
         """
         wrote = False
-        self._drop_lost(relation)
         while self._look(relation, planned) is not None:
             with self._turn(relation) as turn:
                 wrote |= self._build_patiently(turn, partial(planned, upto=turn.tracked_key))
@@ -207,18 +206,17 @@ class Upkeep:
         finally:
             self._ledger.release(turn)
 
-    def _drop_lost(self, relation: Relation) -> None:
-        """
-        Keep nothing more of a relation of which files were deleted.
-        """
-        manifest = self._look(relation, lambda _, __, manifest: manifest)
-        if manifest is not None and not are_there(self._folder, manifest.segments):
-            self._ledger.forget(relation)
-
     def _look(self, relation: Relation, planner: Planner[T]) -> T | None:
+        """
+        Say what a planner says; files that were deleted count as if they had never been.
+        """
         with self._source.snapshot() as snapshot:
             manifest = read_manifest(snapshot.reader, relation) or Manifest()
-            return planner(snapshot, relation, manifest)
+            lost = not are_there(self._folder, manifest.segments)
+            told = planner(snapshot, relation, Manifest() if lost else manifest)
+        if lost:
+            self._ledger.forget(relation)
+        return told
 
     def _build_patiently(self, turn: Turn, planner: Planner[Plan]) -> bool:
         try:
