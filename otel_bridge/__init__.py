@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from otel_bridge.bridge import Bridge, install
     from otel_bridge.charts.chart import chart
     from otel_bridge.event_stores import RunEventStore
+    from otel_bridge.forwarder import Destination, Forwarder
     from otel_bridge.lake import export_lake
     from otel_bridge.maintenance import erase, prune, rebuild
     from otel_bridge.processor import RunLogLogRecordProcessor, RunLogSpanProcessor
@@ -61,7 +62,9 @@ __all__ = [
     "CompactionApplied",
     "CompactionFailed",
     "CustomFact",
+    "Destination",
     "Fact",
+    "Forwarder",
     "HookFailed",
     "LLMCallCompleted",
     "LLMCallFailed",

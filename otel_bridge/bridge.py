@@ -4,10 +4,10 @@ The bridge: one line that makes a program's agents be recorded.
 
 import atexit
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MethodType, TracebackType
-from typing import Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from opentelemetry import trace
 from opentelemetry._logs import get_logger_provider, set_logger_provider
@@ -16,6 +16,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from otel_bridge_storage.errors import OtelBridgeError
+from otel_bridge_storage.forward_states import ForwardState
 from otel_bridge_storage.queue_stats import QueueStats
 
 from otel_bridge.content import ContentPolicy, Redact
@@ -33,9 +34,13 @@ from otel_bridge.recorder import Recorder
 from otel_bridge.recording import Recording
 from otel_bridge.threads import propagate_to_threads
 
+if TYPE_CHECKING:
+    from otel_bridge.forwarder import Destination, Forwarder
+
 DEFAULT_DATABASE = "otel-bridge.db"
 SCOPE = "otel_bridge"
 _MANY = 100_000
+_LAST_S = 5.0
 
 
 class Bridge(Recorder):
@@ -48,6 +53,7 @@ class Bridge(Recorder):
         provider: The provider that the processors were attached to.
         processor: Records spans.
         exporter: Sends spans on, if they are sent on.
+        forwarder: Sends on what is stored, if that is sent on.
         capture_content: False keeps content off the Recorder's spans.
         undo: Called at the end, to take back what was changed in the process.
     """
@@ -58,6 +64,7 @@ class Bridge(Recorder):
         processor: RunLogSpanProcessor,
         *,
         exporter: BatchSpanProcessor | None = None,
+        forwarder: "Forwarder | None" = None,
         capture_content: bool = True,
         undo: Callable[[], None] | None = None,
     ) -> None:
@@ -68,6 +75,7 @@ class Bridge(Recorder):
         )
         self._processor = processor
         self._exporter = exporter
+        self._forwarder = forwarder
         self._undo = undo
         atexit.register(self.close)
         close_at_end_of_child(cast("MethodType", self.close), priority=20)
@@ -108,12 +116,37 @@ class Bridge(Recorder):
             self._exporter.force_flush(int(timeout_s * 1000))
         return stored
 
+    def forwarding(self) -> list[ForwardState]:
+        """
+        Say how forwarding to each destination stands; nothing where nothing is forwarded.
+
+        Raises:
+            DatabaseError: The database cannot be read.
+        """
+        return [] if self._forwarder is None else self._forwarder.statuses()
+
+    def flush_forwarding(self, timeout_s: float = 30.0) -> bool:
+        """
+        Wait until all that was recorded before was forwarded.
+
+        Returns:
+            Whether that is so; False as soon as a destination is in trouble.
+        """
+        stored = self.force_flush(timeout_s)
+        return stored and (self._forwarder is None or self._forwarder.flush(timeout_s))
+
     def close(self) -> None:
         """
         Write what waits, close the database and stop sending.
+
+        What could not be forwarded in a few seconds waits in the database.
         """
         atexit.unregister(self.close)
         self.emitter.deferred.settle()
+        if self._forwarder is not None:
+            self._processor.recording.flush(_LAST_S)
+            self._forwarder.close(_LAST_S)
+            self._forwarder = None
         self._processor.shutdown()
         if self._exporter is not None:
             self._exporter.shutdown()  # type: ignore[no-untyped-call]
@@ -141,6 +174,7 @@ def install(
     otlp_protocol: Protocol | None = None,
     otlp_headers: Mapping[str, str] | None = None,
     otlp_content: bool | None = None,
+    forward: "str | Destination | Sequence[str | Destination]" = (),
     capture_content: bool = True,
     redact: Redact | None = None,
     prices: str | Path | None = None,
@@ -169,6 +203,10 @@ def install(
         otlp_headers: Sent with each export.
         otlp_content: Whether content is sent on too; by default only if
             `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` asks for content.
+        forward: Send what is stored on to these OTLP endpoints, from a durable cursor:
+            what one of them misses while it is away, or this process is, it gets later.
+            What is stored is what is sent, content included, unless the destination says
+            otherwise.
         capture_content: False leaves content out of the database, and off the spans
             that the Recorder makes.
         redact: Called with an attribute's name and each text of content; gives the text
@@ -187,6 +225,7 @@ def install(
             and tried again with each batch.
         PriceFileError: The file of prices cannot be read, or makes no sense.
         OtelBridgeError: The program's tracer provider is not of the OpenTelemetry SDK.
+        DestinationError: What to forward to makes no sense.
         ValueError: The OTLP endpoint or protocol is malformed.
     """
     target = database or os.environ.get("OTEL_BRIDGE_DB") or DEFAULT_DATABASE
@@ -194,6 +233,7 @@ def install(
     export = None
     if otlp_endpoint is not None or (made and endpoint_configured()):
         export = otlp_exporter(otlp_endpoint, protocol=otlp_protocol, headers=otlp_headers)
+    forwarder = _forwarder(target, forward) if forward else None
     pricer = prices_of(prices)
     # Loading the prices later would hold up the writer with calls waiting behind it.
     pricer.warm()
@@ -217,10 +257,13 @@ def install(
         provider.add_span_processor(batches)
     if made:
         trace.set_tracer_provider(provider)
+    if forwarder is not None:
+        forwarder.start()
     return Bridge(
         provider,
         processor,
         exporter=batches,
+        forwarder=forwarder,
         capture_content=capture_content,
         undo=propagate_to_threads() if threads else None,
     )
@@ -260,6 +303,14 @@ def _tracer_provider(
     resource = Resource.create({"service.name": service_name} if service_name else None)
     limits = SpanLimits(max_span_attributes=_MANY, max_events=_MANY)
     return TracerProvider(resource=resource, span_limits=limits, shutdown_on_exit=False), True
+
+
+def _forwarder(
+    target: str | Path, forward: "str | Destination | Sequence[str | Destination]"
+) -> "Forwarder":
+    from otel_bridge.forwarder import Destination, Forwarder
+
+    return Forwarder(target, [forward] if isinstance(forward, str | Destination) else forward)
 
 
 def _content_wanted() -> bool:

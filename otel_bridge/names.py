@@ -36,6 +36,8 @@ _FACTS = (
 
 HOMES = {
     "Bridge": "otel_bridge.bridge",
+    "Destination": "otel_bridge.forwarder.destination",
+    "Forwarder": "otel_bridge.forwarder.forwarder",
     "MetadataStore": "otel_bridge_storage.threads",
     "OtelBridgeError": "otel_bridge_storage.errors",
     "Queries": "otel_bridge_queries.queries",

@@ -29,6 +29,7 @@ from otel_bridge.offers import (
     size_of,
     span_size,
 )
+from otel_bridge.own_threads import is_unrecorded
 from otel_bridge.process_ends import (
     close_at_end_of_child,
     close_at_end_of_fork,
@@ -178,7 +179,8 @@ class Recording:
 
     def _takes(self) -> bool:
         # What an instrumentation makes of the writer's own work must not feed it.
-        return not self._closed and not self._queue.on_writer_thread()
+        own = self._queue.on_writer_thread() or is_unrecorded()
+        return not self._closed and not own
 
     def _write(self, offers: Sequence[Offer]) -> None:
         self._writer.write(self._records.arrivals(offers))

@@ -15,6 +15,7 @@ from otel_bridge.cli import (
     analysing,
     drawing,
     explaining,
+    forwarding,
     maintenance,
     options,
     planning,
@@ -195,6 +196,7 @@ drawing.add_commands(_command)
 analysing.add_commands(_command)
 planning.add_commands(_command)
 maintenance.add_commands(_command)
+forwarding.add_commands(_command)
 explaining.add_commands(_command)
 querying.add_commands(_command)
 searching.add_commands(_command)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from otel_bridge_storage.schema import counters
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
 
-_NAMES = ("sequence", "span", "message", "log", "erasures")
+_NAMES = ("sequence", "span", "message", "log", "erasures", "ended")
 
 _READ = Lookup(select(counters.c.name, counters.c.value).where(KEYS), counters.c.name)
 _WRITE = Rows(

@@ -58,6 +58,7 @@ _GIVEN_OUT = {
     "span": (spans.c.id,),
     "message": (messages.c.id,),
     "log": (logs.c.id,),
+    "ended": (spans.c.ended_seq,),
 }
 
 
@@ -107,10 +108,11 @@ def _counters() -> Iterator[Rule]:
         for column in columns:
             query = select(func.count()).select_from(column.table).where(column > value)
             says = f"{column.name} is above the counter {name!r}, so that writes will fail"
-            yield _rule(column.table, says, query, SAVE, counters.name)
+            rule = _rule(column.table, says, query, SAVE, counters.name)
+            yield replace(rule, since=4 if column is spans.c.ended_seq else 1)
     known = select(func.count()).where(counters.c.name.in_(COUNTERS)).scalar_subquery()
     missing = select(len(COUNTERS) - known)
-    yield Rule(counters.name, "counters are missing", missing, SAVE, (counters.name, "run_labels"))
+    yield Rule(counters.name, "counters are missing", missing, SAVE, (counters.name,), since=4)
 
 
 def _references(table: Table) -> Iterator[Rule]:

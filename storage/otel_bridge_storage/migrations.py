@@ -5,10 +5,10 @@ Bringing a database of an older version up to date, in the transaction that open
 import json
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import Connection, Index, Table, insert, inspect, select, update
+from sqlalchemy import Connection, Index, Table, func, insert, inspect, select, update
 from sqlalchemy.schema import DropIndex
 
-from otel_bridge_storage import event_tables, thread_tables
+from otel_bridge_storage import event_tables, forward_tables, thread_tables
 from otel_bridge_storage.columns import metadata
 from otel_bridge_storage.labels import run_labels_of
 from otel_bridge_storage.schema import (
@@ -25,9 +25,9 @@ from otel_bridge_storage.schema import (
 )
 from otel_bridge_storage.versions import SCHEMA_VERSION
 
-COUNTERS = ("sequence", "span", "message", "log", "erasures")
+COUNTERS = ("sequence", "span", "message", "log", "erasures", "ended")
 # Importing them puts them among the tables that a new database gets.
-_TRUTH = (thread_tables.threads, event_tables.run_events)
+_TRUTH = (thread_tables.threads, event_tables.run_events, forward_tables.forward_cursors)
 _MANY = 1000
 _OLD = "table_of_an_older_schema"
 
@@ -68,6 +68,19 @@ def _from_2(connection: Connection) -> None:
     _make_index_anew(connection, llm_calls, "llm_calls_by_echo")
     _make_index_anew(connection, tool_calls, "tool_calls_by_echo")
     _make_index_anew(connection, spans, "spans_by_log")
+
+
+def _from_3(connection: Connection) -> None:
+    """
+    Number the ends of the spans in the order of their rows, and make room for forwarding.
+    """
+    _add_columns(connection, spans, "ended_seq")
+    ended = (spans.c.end_ns.is_not(None), spans.c.log_hash.is_(None))
+    connection.execute(update(spans).where(*ended).values(ended_seq=spans.c.id))
+    last = connection.execute(select(func.coalesce(func.max(spans.c.id), 0))).scalar_one()
+    connection.execute(insert(counters), {"name": "ended", "value": last})
+    _make_index_anew(connection, spans, "spans_by_end")
+    metadata.create_all(connection)
 
 
 def _add_columns(connection: Connection, table: Table, *names: str) -> None:
@@ -117,4 +130,4 @@ def _make_index_anew(connection: Connection, table: Table, name: str) -> None:
     made.create(connection)
 
 
-_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _from_1, 2: _from_2}
+_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3}

@@ -104,6 +104,7 @@ spans = Table(
     Column("scope_id", ForeignKey("scopes.id"), nullable=False),
     Column("writer_id", ForeignKey("writers.writer_id"), comment="who wrote the open span"),
     Column("log_hash", LargeBinary, comment="of the log record it stands for; see logs.hash"),
+    Column("ended_seq", Whole, comment="order of the ends as they were stored; for forwarding"),
     Column("role", Words, comment="derived: run, llm, tool or NULL"),
     Column("run_id", Words, comment="derived: the run it belongs to"),
     Column("outer_call", Whole, comment="derived: the LLM or tool span around it in its run"),
@@ -116,6 +117,7 @@ spans = Table(
     index("spans_by_parent", "trace_id", "parent_span_id"),
     index("spans_by_link", "link_trace_id", "link_span_id", where="link_trace_id IS NOT NULL"),
     index("spans_by_log", "log_hash", where="log_hash IS NOT NULL"),
+    index("spans_by_end", "ended_seq", where="ended_seq IS NOT NULL"),
     index("spans_of_runs", "run_id", where="role = 'run'"),
 )
 

@@ -5,7 +5,7 @@ Binding spans that changed, writing what that comes to, and marking what must be
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, func, insert, update
 
 from otel_bridge_storage.binding import Forest, Node, Surroundings, home_of
 from otel_bridge_storage.readings import Role
@@ -23,8 +23,10 @@ _UPDATE_SPANS = Rows(
         {
             column.name: bindparam(f"{column.name}_")
             for column in spans.columns
-            if column.name != "id"
+            if column.name not in ("id", "ended_seq")
         }
+        # A span ends once; a fuller version of it is no new end.
+        | {"ended_seq": func.coalesce(spans.c.ended_seq, bindparam("ended_seq_"))}
     )
 )
 _UPDATE_BINDINGS = Rows(
@@ -61,7 +63,10 @@ def write_spans(unit: Unit) -> None:
         row = change.prepared.row(unit.texts, unit.origins)
         row.update(binding_of(change.node))
         row["log_hash"] = change.log_hash
-        row["writer_id"] = unit.writer_id if change.record.end_ns is None else None
+        ended = change.record.end_ns is not None
+        row["writer_id"] = None if ended else unit.writer_id
+        sent_as_such = ended and change.log_hash is None
+        row["ended_seq"] = unit.numbers.next("ended") if sent_as_such else None
         if change.stored is None:
             row["id"] = change.id
             new.append(row)

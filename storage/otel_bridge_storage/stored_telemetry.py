@@ -40,10 +40,9 @@ _NO_SCOPE = {
 }
 
 
-# What was derived later than schema 1 is not there in an older file.
-_SPAN_COLUMNS = tuple(
-    c.name for c in spans.columns if not c.name.startswith("link_") and c.name != "log_hash"
-)
+# What came later than schema 1 is not there in an older file.
+_LATER = ("log_hash", "ended_seq", "link_trace_id", "link_span_id")
+_SPAN_COLUMNS = tuple(c.name for c in spans.columns if c.name not in _LATER)
 
 
 class StoredTelemetry:

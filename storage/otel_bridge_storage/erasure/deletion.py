@@ -5,12 +5,13 @@ Deleting spans and all that hangs from them; what is left is derived anew.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, literal_column, select
 
 from otel_bridge_storage.binding import home_of
 from otel_bridge_storage.erasure.erased import Erased
 from otel_bridge_storage.erasure.spans_of import linked_traces, neighbours
 from otel_bridge_storage.event_tables import run_events
+from otel_bridge_storage.forward_tables import set_aside
 from otel_bridge_storage.replay import replay
 from otel_bridge_storage.schema import (
     llm_calls,
@@ -45,6 +46,13 @@ _LOGS_BY_HASH = Lookup(select(logs.c.id).where(KEYS), logs.c.hash)
 _HASHES = Lookup(select(logs.c.id, logs.c.hash).where(KEYS), logs.c.id)
 _STANDING = Lookup(select(spans.c.log_hash).where(KEYS), spans.c.log_hash)
 _DELETE_LOGS = Lookup(delete(logs).where(KEYS), logs.c.id)
+_SET_ASIDE_SPANS, _SET_ASIDE_LOGS = (
+    Lookup(
+        delete(set_aside).where(set_aside.c.signal == literal_column(f"'{signal}'"), KEYS),
+        set_aside.c.row,
+    )
+    for signal in ("traces", "logs")
+)
 _RUNS = Lookup(select(runs.c.run_id).where(KEYS), runs.c.run_id)
 
 
@@ -66,6 +74,7 @@ def delete_spans(unit: Unit, doomed: set[int], *, keep_logs: bool = False) -> Er
     }
     there = _count_runs(unit, concerned)
     _delete_dependent(unit, ids)
+    unit.delete(_SET_ASIDE_SPANS, ids)
     unit.delete(_DELETE_SPANS, ids)
     traces = sorted({row.trace_id for row in gone})
     left = {row.trace_id for row in unit.select(_LEFT, traces)}
@@ -143,5 +152,6 @@ def delete_logs(unit: Unit, ids: set[int]) -> Erased:
     """
     Delete log records.
     """
+    unit.delete(_SET_ASIDE_LOGS, sorted(ids))
     unit.delete(_DELETE_LOGS, sorted(ids))
     return Erased(logs=len(ids))

@@ -1,0 +1,125 @@
+"""
+`otel-bridge forward`: send what is stored on to other OTLP endpoints.
+"""
+
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import typer
+from otel_bridge_storage.addresses import address_of
+from otel_bridge_storage.forward_states import forward_states
+from otel_bridge_storage.opening import open_existing
+from otel_bridge_storage.tolerant_reading import tolerant_reading
+
+from otel_bridge.cli.formats import Format
+from otel_bridge.cli.forward_columns import FORWARD_COLUMNS, forward_row
+from otel_bridge.cli.output import note, write_line, write_rows
+from otel_bridge.cli.texts import counted
+from otel_bridge.forwarder.destination import Destination
+from otel_bridge.forwarder.destination_files import read_destinations
+from otel_bridge.forwarder.forwarder import Forwarder
+from otel_bridge.forwarder.outcomes import NotNow, NotSo
+from otel_bridge.forwarder.route import Route
+from otel_bridge.forwarder.worker import sender_for
+from otel_bridge.own_threads import unrecorded
+
+_NOTHING = "nothing is forwarded from here yet: `otel-bridge forward URL` begins"
+
+
+def forward(
+    *,
+    db: str,
+    urls: Sequence[str],
+    destinations: Path | None,
+    since: datetime | None,
+    follow: bool,
+    again: bool,
+) -> int:
+    """
+    Send what waits, or with `follow` what is stored later too.
+
+    Returns:
+        0; 1 if a destination did not take all of it.
+    """
+    wanted = [Destination(url=url, since="all") for url in urls]
+    wanted += [] if destinations is None else read_destinations(destinations)
+    if not wanted:
+        raise typer.BadParameter("say where to: a URL, or a file with --destinations")
+    if since is not None:
+        wanted = [replace(each, since=since) for each in wanted]
+    with unrecorded():
+        sent = [_send(db, each, anew=since is not None, again=again) for each in wanted]
+    if follow and not again:
+        _follow(db, wanted)
+        return 0
+    return 0 if all(sent) else 1
+
+
+def show_states(*, db: str, form: Format) -> int:
+    """
+    Say how forwarding to each destination stands.
+    """
+    with tolerant_reading(db) as connection:
+        rows = [forward_row(state) for state in forward_states(connection)]
+    write_rows(rows, FORWARD_COLUMNS, form, empty=_NOTHING)
+    return 0
+
+
+def _send(db: str, destination: Destination, *, anew: bool, again: bool) -> bool:
+    label = destination.label
+    with open_existing(db) as database, closing(sender_for(destination)) as sender:
+        route = Route(database, destination, sender)
+        route.begin(anew=anew)
+        if again:
+            taken, left = route.retry_set_aside()
+            write_line(f"{label}: took {counted(taken, 'record')} of {taken + left:,} set aside")
+            return not left
+        before = _sent(db, label)
+        trouble = _drain(route)
+        spans, logs = (a - b for a, b in zip(_sent(db, label), before, strict=True))
+    write_line(f"{label}: sent {counted(spans, 'span')} and {counted(logs, 'log record')}")
+    if trouble is not None:
+        note(f"otel-bridge: {label} takes nothing now, the rest waits: {trouble}")
+    return trouble is None
+
+
+def _drain(route: Route) -> str | None:
+    """
+    Send until nothing waits.
+
+    Returns:
+        Why something still does.
+    """
+    places = route.claim()
+    if places is None:
+        return "another process is sending to it"
+    while True:
+        came_to = route.step(places)
+        if isinstance(came_to, NotNow | NotSo):
+            route.release()
+            return came_to.reason
+        if came_to is None:
+            route.release()
+            return None
+        places = came_to
+
+
+def _sent(db: str, label: str) -> tuple[int, int]:
+    with tolerant_reading(db) as connection:
+        mine = [each for each in forward_states(connection) if each.destination == label]
+    return (mine[0].sent_spans, mine[0].sent_logs) if mine else (0, 0)
+
+
+def _follow(db: str, wanted: Sequence[Destination]) -> None:
+    forwarder = Forwarder(address_of(db), wanted)
+    forwarder.start()
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        note("otel-bridge: stopping")
+    finally:
+        forwarder.close()

@@ -1,0 +1,46 @@
+"""
+The columns that tell how forwarding stands.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from otel_bridge_storage.forward_states import ForwardState
+
+from otel_bridge.cli.layout import Column
+from otel_bridge.cli.texts import count, minute
+
+FORWARD_COLUMNS = (
+    Column(key="destination", header="destination", least=16),
+    Column(key="waiting_spans", header="spans waiting", show=count, right=True, rank=1),
+    Column(key="waiting_logs", header="logs waiting", show=count, right=True, rank=3),
+    Column(key="oldest_at", header="since (UTC)", show=minute, rank=4),
+    Column(key="sent_spans", header="spans sent", show=count, right=True, rank=2),
+    Column(key="sent_logs", header="logs sent", show=count, right=True, rank=5),
+    Column(key="rejected", header="rejected", show=count, right=True, rank=6),
+    Column(key="set_aside", header="set aside", show=count, right=True, rank=2),
+    Column(key="trouble", header="trouble", least=12, rank=1),
+)
+
+
+def forward_row(state: ForwardState) -> dict[str, Any]:
+    """
+    Give the row of one destination.
+    """
+    return {
+        "destination": state.destination,
+        "url": state.url,
+        "waiting_spans": state.waiting_spans,
+        "waiting_logs": state.waiting_logs,
+        "oldest_at": _moment(state.oldest_ns),
+        "sent_spans": state.sent_spans,
+        "sent_logs": state.sent_logs,
+        "rejected": state.rejected,
+        "set_aside": state.set_aside,
+        "sent_at": _moment(state.sent_ns),
+        "trouble": state.trouble,
+    }
+
+
+def _moment(time_ns: int | None) -> datetime | None:
+    return None if time_ns is None else datetime.fromtimestamp(time_ns / 1e9, UTC)

@@ -1,0 +1,68 @@
+"""
+What can be typed to send what is stored on to other OTLP endpoints.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from otel_bridge.cli import options
+from otel_bridge.cli.formats import Format
+
+
+def add_commands(command: options.Command) -> None:
+    """
+    Make the commands of this module part of the program.
+
+    Args:
+        command: Gives what registers a function under a name.
+    """
+    command("forward")(_forward)
+
+
+def _forward(
+    urls: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[URL]...", help="OTLP endpoints, such as http://localhost:4317."),
+    ] = None,
+    db: options.Db = options.DEFAULT_DB,
+    destinations: Annotated[
+        Path | None,
+        typer.Option(
+            "--destinations", metavar="FILE", help="A TOML file that describes destinations."
+        ),
+    ] = None,
+    since: options.Since = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on with what is stored later, until interrupted.")
+    ] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--set-aside", help="Send what was set aside once more, and nothing else."),
+    ] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="Send nothing; say how far each destination is.")
+    ] = False,
+    form: options.TextForm = Format.TABLE,
+) -> int:
+    """
+    Send stored spans and log records on, from where each destination left off.
+
+    A destination that is new gets everything; with --since, each begins at that time
+    again. Exit code 1 if something could not be sent; it waits for the next time.
+    """
+    from otel_bridge.cli.commands.forward import forward, show_states
+
+    if status:
+        return show_states(db=db, form=form)
+    moment: datetime | None = since
+    return forward(
+        db=db,
+        urls=urls or (),
+        destinations=destinations,
+        since=moment,
+        follow=follow,
+        again=again,
+    )

@@ -1,0 +1,144 @@
+"""
+A destination: where stored telemetry goes, which part of it, and in what form.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+from urllib.parse import urlsplit
+
+from otel_bridge_storage.errors import OtelBridgeError
+
+from otel_bridge.content import Redact
+from otel_bridge.export import Protocol
+
+Signal = Literal["traces", "logs"]
+
+_HTTP_PORT = 4318
+_SIGNAL_PATH = re.compile(r"/v1/(traces|logs|metrics)/?$")
+
+
+class DestinationError(OtelBridgeError):
+    """
+    A destination is described in a way that makes no sense.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """
+    An OTLP endpoint that stored spans and log records are sent to.
+
+    Attributes:
+        url: Such as `http://localhost:4317`; for HTTP the base or the path of a signal.
+        name: What its cursor is kept under; by default its address. With a name, the
+            address may change and the cursor stays.
+        protocol: `grpc` or `http/protobuf`; by default HTTP for port 4318 or a path, else
+            gRPC.
+        headers: Sent with each request.
+        signals: What is sent.
+        only: Only records that meet one of these conditions, such as
+            `service.name=planner-*`: an attribute of the record or its resource, or
+            `name`, and a pattern.
+        drop: No records that meet one of these.
+        sample: Which share of the traces is sent, whole, from 0 to 1.
+        content: False leaves out what people, models and tools wrote.
+        redact: Called with an attribute's name and each text of content; gives the text
+            to send.
+        hide: Patterns of names of attributes that are left out.
+        since: Where it begins when it is first named: `now`, `all`, or a time.
+        timeout_s: How long an answer may take, in seconds.
+        ca_file: Certificates to trust instead of the system's.
+
+    Raises:
+        DestinationError: One of these makes no sense.
+    """
+
+    url: str
+    name: str = ""
+    protocol: Protocol | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    signals: Sequence[Signal] = ("traces", "logs")
+    only: Sequence[str] = ()
+    drop: Sequence[str] = ()
+    sample: float = 1.0
+    content: bool = True
+    redact: Redact | None = None
+    hide: Sequence[str] = ()
+    since: Literal["now", "all"] | datetime = "now"
+    timeout_s: float = 10.0
+    ca_file: str | None = None
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise DestinationError(
+                f"destination {self.label!r} is no http:// or https:// URL: "
+                "give one such as http://localhost:4317"
+            )
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise DestinationError(
+                f"destination {self.label}: credentials and options belong into headers, "
+                "not into the URL"
+            )
+        if self.protocol not in (None, "grpc", "http/protobuf"):
+            raise DestinationError(
+                f"destination {self.label}: protocol {self.protocol!r} is unknown: "
+                "use grpc or http/protobuf"
+            )
+        if not 0 <= self.sample <= 1:
+            raise DestinationError(
+                f"destination {self.label}: sample is a share from 0 to 1, not {self.sample}"
+            )
+        if not self.signals or not {"traces", "logs"}.issuperset(self.signals):
+            raise DestinationError(f"destination {self.label}: signals are traces and logs")
+        for condition in (*self.only, *self.drop):
+            if not condition.partition("=")[0] or "=" not in condition:
+                raise DestinationError(
+                    f"destination {self.label}: {condition!r} is no condition: "
+                    "write one such as service.name=planner-*"
+                )
+
+    @property
+    def label(self) -> str:
+        """
+        Its name, else its address without credentials.
+        """
+        return self.name or self.shown_url
+
+    @property
+    def shown_url(self) -> str:
+        """
+        Its address without credentials and options.
+        """
+        parts = urlsplit(self.url)
+        host = parts.netloc.rpartition("@")[2]
+        return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
+
+    @property
+    def uses_grpc(self) -> bool:
+        """
+        Whether it is spoken to over gRPC.
+        """
+        if self.protocol is not None:
+            return self.protocol == "grpc"
+        parts = urlsplit(self.url)
+        return parts.port != _HTTP_PORT and not parts.path.strip("/")
+
+    def http_url(self, signal: Signal) -> str:
+        """
+        Give the address that a signal is posted to.
+        """
+        return f"{_SIGNAL_PATH.sub('', self.url).rstrip('/')}/v1/{signal}"
+
+
+def destination_of(target: "str | Destination") -> Destination:
+    """
+    Give the destination that a URL, or a destination, is.
+
+    Raises:
+        DestinationError: It is no such URL.
+    """
+    return Destination(url=target) if isinstance(target, str) else target

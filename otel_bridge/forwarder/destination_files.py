@@ -1,0 +1,108 @@
+"""
+Destinations from a TOML file, one table `[[destination]]` each.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from otel_bridge.forwarder.destination import Destination, DestinationError
+
+_VARIABLE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
+_TEXTS = ("url", "name", "protocol", "ca_file")
+_LISTS = ("signals", "only", "drop", "hide", "redact")
+_NUMBERS = ("sample", "timeout_s")
+_KNOWN = {*_TEXTS, *_LISTS, *_NUMBERS, "headers", "content", "since"}
+_REDACTED = "[redacted]"
+
+
+def read_destinations(path: Path) -> list[Destination]:
+    """
+    Read destinations from a file.
+
+    The keys are the attributes of `Destination`; `redact` is a list of regular
+    expressions, and what they match in content is replaced. `${env:NAME}` in a header or
+    a URL stands for an environment variable.
+
+    Raises:
+        DestinationError: The file cannot be read, or makes no sense.
+    """
+    try:
+        with path.open("rb") as file:
+            tables = tomllib.load(file).get("destination")
+    except OSError as error:
+        raise DestinationError(f"{path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DestinationError(f"{path} is no TOML: {error}") from error
+    if not isinstance(tables, list) or not tables:
+        raise DestinationError(f"{path} names no destination: write [[destination]] tables")
+    return [_destination(f"{path}, destination {n}", each) for n, each in enumerate(tables, 1)]
+
+
+def _destination(where: str, table: Any) -> Destination:
+    if not isinstance(table, dict) or not isinstance(table.get("url"), str):
+        raise DestinationError(f"{where}: it has no url")
+    if unknown := sorted(table.keys() - _KNOWN):
+        raise DestinationError(
+            f"{where}: {unknown[0]!r} is unknown; known are {', '.join(sorted(_KNOWN))}"
+        )
+    for name, value in table.items():
+        _check(where, name, value)
+    given = dict(table)
+    given["url"] = _filled(where, given["url"])
+    given["headers"] = {k: _filled(where, v) for k, v in given.get("headers", {}).items()}
+    if patterns := given.pop("redact", None):
+        given["redact"] = _redaction(where, patterns)
+    try:
+        return Destination(**given)
+    except DestinationError as error:
+        raise DestinationError(f"{where}: {error}") from error
+
+
+def _check(where: str, name: str, value: Any) -> None:
+    right = (
+        (name in _TEXTS and isinstance(value, str))
+        or (name in _LISTS and _are_texts(value))
+        or (name in _NUMBERS and isinstance(value, int | float) and not isinstance(value, bool))
+        or (name == "content" and isinstance(value, bool))
+        or (name == "headers" and isinstance(value, Mapping) and _are_texts([*value.values()]))
+        or (name == "since" and (value in ("now", "all") or _is_moment(value)))
+    )
+    if not right:
+        raise DestinationError(f"{where}: {name} cannot be {value!r}")
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, datetime) and value.tzinfo is not None
+
+
+def _filled(where: str, text: str) -> str:
+    def value_of(match: re.Match[str]) -> str:
+        value = os.environ.get(match[1])
+        if value is None:
+            raise DestinationError(f"{where}: the environment has no {match[1]}")
+        return value
+
+    return _VARIABLE.sub(value_of, text)
+
+
+def _redaction(where: str, patterns: list[str]) -> Any:
+    try:
+        compiled = [re.compile(pattern) for pattern in patterns]
+    except re.error as error:
+        raise DestinationError(f"{where}: redact: {error}") from error
+
+    def redact(_: str, text: str) -> str:
+        for pattern in compiled:
+            text = pattern.sub(_REDACTED, text)
+        return text
+
+    return redact

@@ -1,0 +1,128 @@
+"""
+Requests of OTLP/gRPC, gzip.
+"""
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import grpc  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from otel_bridge.forwarder.destination import Destination, Signal
+from otel_bridge.forwarder.http_sender import accepted
+from otel_bridge.forwarder.outcomes import NotNow, NotSo, Outcome, Refused
+
+_GRPC_PORT = 4317
+_DETAILS = "grpc-status-details-bin"
+_METHODS: Mapping[Signal, tuple[str, Any]] = {
+    "traces": (
+        "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+        ExportTraceServiceResponse,
+    ),
+    "logs": (
+        "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+        ExportLogsServiceResponse,
+    ),
+}
+_Code = grpc.StatusCode
+# By the OTLP specification these are worth another try; INTERNAL and UNKNOWN are not, but
+# servers and what stands before them answer both to what passes.
+_PASSING = {
+    _Code.CANCELLED,
+    _Code.DEADLINE_EXCEEDED,
+    _Code.ABORTED,
+    _Code.OUT_OF_RANGE,
+    _Code.UNAVAILABLE,
+    _Code.DATA_LOSS,
+    _Code.INTERNAL,
+    _Code.UNKNOWN,
+}
+_MISTAKEN = {_Code.UNAUTHENTICATED, _Code.PERMISSION_DENIED, _Code.UNIMPLEMENTED}
+
+
+class GrpcSender:
+    """
+    Calls one destination, over one channel.
+    """
+
+    def __init__(self, destination: Destination) -> None:
+        self._destination = destination
+        # gRPC takes no metadata whose name has capitals.
+        self._metadata = tuple((k.lower(), v) for k, v in destination.headers.items())
+        self._channel = _channel(destination)
+        self._calls = {
+            signal: self._channel.unary_unary(method) for signal, (method, _) in _METHODS.items()
+        }
+
+    def send(self, signal: Signal, request: bytes) -> Outcome:
+        """
+        Send one request, and say what became of it.
+        """
+        try:
+            body = self._calls[signal](
+                request,
+                timeout=self._destination.timeout_s,
+                metadata=self._metadata,
+                compression=grpc.Compression.Gzip,
+            )
+        except grpc.RpcError as error:
+            return _outcome(error)
+        except ValueError as error:
+            return NotNow(f"{type(error).__name__}: {error}")
+        answer = _METHODS[signal][1]()
+        with contextlib.suppress(DecodeError):
+            answer.ParseFromString(body)
+        return accepted(signal, answer)
+
+    def close(self) -> None:
+        """
+        Close the channel.
+        """
+        self._channel.close()
+
+
+def _channel(destination: Destination) -> Any:
+    parts = urlsplit(destination.url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    target = f"{host}:{parts.port or _GRPC_PORT}"
+    # The forwarder waits by itself; a channel that waits longer would not see that the
+    # destination is back.
+    options = [("grpc.max_reconnect_backoff_ms", 1000)]
+    if parts.scheme == "http":
+        return grpc.insecure_channel(target, options)
+    roots = Path(destination.ca_file).read_bytes() if destination.ca_file else None
+    return grpc.secure_channel(target, grpc.ssl_channel_credentials(roots), options)
+
+
+def _outcome(error: Any) -> Outcome:
+    code = error.code()
+    reason = f"gRPC {code.name} {' '.join((error.details() or '').split())[:200]}".strip()
+    after_s = _after_s(error)
+    if code in _PASSING or (code is _Code.RESOURCE_EXHAUSTED and after_s is not None):
+        return NotNow(reason, after_s)
+    is_missing = code is _Code.UNIMPLEMENTED
+    return NotSo(reason, is_missing) if code in _MISTAKEN else Refused(reason)
+
+
+def _after_s(error: Any) -> float | None:
+    """
+    Read how long the server asks to wait, where it does.
+    """
+    details = dict(error.trailing_metadata() or ()).get(_DETAILS)
+    if details is None:
+        return None
+    status = Status()
+    with contextlib.suppress(DecodeError):
+        status.ParseFromString(details)
+    for packed in status.details:
+        info = RetryInfo()
+        if packed.Unpack(info):
+            return float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
+    return None

@@ -1,0 +1,127 @@
+"""
+Requests of OTLP/HTTP, protobuf and gzip.
+"""
+
+import contextlib
+import email.utils
+import gzip
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from otel_bridge.forwarder.destination import Destination, Signal
+from otel_bridge.forwarder.outcomes import Accepted, NotNow, NotSo, Outcome, Refused
+
+_PROTOBUF = "application/x-protobuf"
+_MOST_ANSWERED = 64 * 1024
+# By the OTLP specification these are worth another try. 500 is not, but servers answer it
+# to what passes all the same.
+_PASSING = (408, 429, 500, 502, 503, 504)
+_MISTAKEN = (301, 302, 303, 307, 308, 401, 403, 404, 405, 407, 501)
+_NO_PLACE = (404, 405, 501)
+_RESPONSES: Mapping[Signal, Any] = {
+    "traces": ExportTraceServiceResponse,
+    "logs": ExportLogsServiceResponse,
+}
+
+
+class HttpSender:
+    """
+    Posts requests to one destination, over connections that are kept.
+    """
+
+    def __init__(self, destination: Destination) -> None:
+        self._destination = destination
+        self._session = requests.Session()
+        self._session.headers.update(destination.headers)
+        if destination.ca_file:
+            self._session.verify = destination.ca_file
+
+    def send(self, signal: Signal, request: bytes) -> Outcome:
+        """
+        Send one request, and say what became of it.
+        """
+        timeout_s = self._destination.timeout_s
+        try:
+            with self._session.post(
+                self._destination.http_url(signal),
+                data=gzip.compress(request, compresslevel=1),
+                headers={"Content-Type": _PROTOBUF, "Content-Encoding": "gzip"},
+                timeout=(min(5.0, timeout_s), timeout_s),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body = response.raw.read(_MOST_ANSWERED, decode_content=True)
+                return _outcome(signal, response, body)
+        except requests.exceptions.SSLError as error:
+            return NotSo(f"TLS: {_short(error)}")
+        except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL) as error:
+            return NotSo(_short(error))
+        except Exception as error:  # noqa: BLE001 - the libraries below raise many kinds
+            return NotNow(_short(error))
+
+    def close(self) -> None:
+        """
+        Close the connections.
+        """
+        self._session.close()
+
+
+def _outcome(signal: Signal, response: requests.Response, body: bytes) -> Outcome:
+    code = response.status_code
+    if 200 <= code < 300:
+        return _accepted(signal, response, body)
+    reason = f"HTTP {code} {_told(response, body)}".strip()
+    if code in _PASSING:
+        return NotNow(reason, _after_s(response.headers.get("Retry-After")))
+    return NotSo(reason, code in _NO_PLACE) if code in _MISTAKEN else Refused(reason)
+
+
+def _accepted(signal: Signal, response: requests.Response, body: bytes) -> Outcome:
+    if not response.headers.get("Content-Type", "").startswith(_PROTOBUF):
+        return Accepted()
+    answer = _RESPONSES[signal]()
+    with contextlib.suppress(DecodeError):
+        answer.ParseFromString(body)
+    return accepted(signal, answer)
+
+
+def accepted(signal: Signal, answer: Any) -> Accepted:
+    """
+    Read the response message of a signal.
+    """
+    partial = answer.partial_success
+    count = partial.rejected_spans if signal == "traces" else partial.rejected_log_records
+    return Accepted(count, partial.error_message)
+
+
+def _told(response: requests.Response, body: bytes) -> str:
+    if response.headers.get("Content-Type", "").startswith(_PROTOBUF):
+        status = Status()
+        with contextlib.suppress(DecodeError):
+            status.ParseFromString(body)
+        return str(status.message)
+    return " ".join(body[:200].decode("utf-8", "replace").split())
+
+
+def _after_s(value: str | None) -> float | None:
+    """
+    Read a Retry-After header: seconds, or a date.
+    """
+    if value is None:
+        return None
+    with contextlib.suppress(ValueError):
+        return max(0.0, float(int(value)))
+    with contextlib.suppress(ValueError, TypeError):
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    return None
+
+
+def _short(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:300]

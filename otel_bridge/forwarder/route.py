@@ -1,0 +1,276 @@
+"""
+One destination's way out: what waits is read, sent, and settled, a batch at a time.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from otel_bridge_storage.database import Database
+from otel_bridge_storage.ended_records import (
+    Ended,
+    logs_by_row,
+    logs_stored_after,
+    spans_by_row,
+    spans_ended_after,
+)
+from otel_bridge_storage.forward_cursors import ForwardCursor, Places, Progress, SetAside
+from otel_bridge_storage.forward_states import is_waiting, set_aside_of
+from otel_bridge_storage.rare_warnings import RareWarnings
+from otel_bridge_storage.tolerant_reading import tolerant_reading
+from sqlalchemy import Connection
+
+from otel_bridge.forwarder.choosing import Choice
+from otel_bridge.forwarder.delivery import Delivered, deliver
+from otel_bridge.forwarder.destination import Destination, Signal
+from otel_bridge.forwarder.outcomes import NotNow, NotSo, Outcome
+
+_FEWEST = 16
+_MOST = 512
+_MUCH_TEXT = 1024 * 1024
+_NS = 1_000_000_000
+
+
+class Sender(Protocol):
+    """
+    Sends requests to one destination.
+    """
+
+    def send(self, signal: Signal, request: bytes) -> Outcome:
+        """
+        Send one request, and say what became of it.
+        """
+
+    def close(self) -> None:
+        """
+        Let go of the connection.
+        """
+
+
+class Route:
+    """
+    Takes stored records to one destination, from its cursor on.
+
+    Args:
+        database: Holds the cursor; not closed by this.
+        destination: Where to, and what.
+        sender: Sends; not closed by this.
+        goes_on: Asked between requests whether to go on.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        destination: Destination,
+        sender: Sender,
+        goes_on: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._address = database.address
+        self._destination = destination
+        self._sender = sender
+        self._goes_on = goes_on
+        self._choice = Choice(destination)
+        self._cursor = ForwardCursor(database, destination.label, destination.shown_url)
+        self._signals = list(destination.signals)
+        self._trusted = False
+        self._limit = _FEWEST
+        self._warnings = RareWarnings(60.0)
+
+    def begin(self, *, anew: bool = False) -> None:
+        """
+        Make the cursor where there is none; `anew` moves one that is there.
+        """
+        since = self._destination.since
+        if since == "now":
+            self._cursor.begin(None, anew=anew)
+        elif since == "all":
+            self._cursor.begin(0, anew=anew)
+        else:
+            self._cursor.begin(max(1, int(since.timestamp() * _NS)), anew=anew)
+
+    def has_news(self) -> bool:
+        """
+        Whether something waits, told without writing.
+        """
+        with tolerant_reading(self._address) as connection:
+            return is_waiting(connection, self._destination.label, self._signals)
+
+    def claim(self) -> Places | None:
+        """
+        Become the one who sends; None where another process does.
+        """
+        return self._cursor.claim()
+
+    def release(self) -> None:
+        """
+        Let another process send.
+        """
+        self._cursor.release()
+
+    def step(self, places: Places) -> "Places | NotNow | NotSo | None":
+        """
+        Send the next batch of each signal.
+
+        Returns:
+            Where the destination stands now; the trouble where something was not sent;
+            None where nothing waited, or another process became the one who sends.
+        """
+        moved = places
+        for signal in tuple(self._signals):
+            after = moved.spans if signal == "traces" else moved.logs
+            batch = self._read(signal, after)
+            if not batch:
+                continue
+            wanted = [
+                each._replace(record=self._choice.treated(each.record))
+                for each in batch
+                if self._choice.takes(each.record)
+            ]
+            done = self._deliver(signal, wanted)
+            place = _place_after(batch, wanted, done, after)
+            moved = replace(moved, **{"spans" if signal == "traces" else "logs": place})
+            if not self._cursor.advance(_progress(signal, moved, done)):
+                return None
+            if done.trouble is not None and not self._does_without(signal, done.trouble):
+                self._cursor.note_trouble(done.trouble.reason)
+                return done.trouble
+        return moved if moved != places else None
+
+    def retry_set_aside(self) -> tuple[int, int]:
+        """
+        Send once more what was set aside.
+
+        Returns:
+            How many the destination took, and how many it did not.
+        """
+        places = self._cursor.claim()
+        if places is None:
+            return (0, 0)
+        with tolerant_reading(self._address) as connection:
+            listed = set_aside_of(connection, self._destination.label)
+            found = {
+                signal: read(connection, [each.row for each in listed if each.signal == signal])
+                for signal, read in (("traces", spans_by_row), ("logs", logs_by_row))
+            }
+        taken = 0
+        by_key = {(each.signal, each.row): each for each in listed}
+        for signal in self._destination.signals:
+            for each in found[signal]:
+                treated = each._replace(record=self._choice.treated(each.record))
+                done = deliver(signal, [treated], self._sender.send, trusted=True)
+                if done.accepted:
+                    progress = _progress(signal, places, done)
+                    self._cursor.take_back([by_key[signal, each.row]], progress)
+                    taken += 1
+        self._cursor.release()
+        return (taken, len(listed) - taken)
+
+    def _deliver(self, signal: Signal, wanted: Sequence[Ended]) -> Delivered:
+        if not wanted:
+            return Delivered()
+        done = deliver(
+            signal, wanted, self._sender.send, trusted=self._trusted, goes_on=self._goes_on
+        )
+        self._trusted = self._trusted or bool(done.accepted)
+        if done.rejected:
+            self._warnings.warn(
+                "rejected",
+                "otel-bridge: %s rejected %d of the %s it was sent: %s",
+                self._destination.label,
+                done.rejected,
+                "spans" if signal == "traces" else "log records",
+                done.message,
+            )
+        if done.refused:
+            self._warnings.warn(
+                "refused",
+                "otel-bridge: %s does not take %d record(s), which are set aside: %s",
+                self._destination.label,
+                len(done.refused),
+                done.refused[-1][1],
+            )
+        return done
+
+    def _does_without(self, signal: Signal, trouble: NotNow | NotSo) -> bool:
+        """
+        Send no more log records to what has no place for them, as Jaeger has none.
+        """
+        if signal == "traces" or not isinstance(trouble, NotSo) or not trouble.of_signal:
+            return False
+        self._signals.remove(signal)
+        self._warnings.warn(
+            "signal",
+            "otel-bridge: %s takes no log records, which wait from now on (%s); "
+            'signals = ["traces"] says that it gets none',
+            self._destination.label,
+            trouble.reason,
+        )
+        return True
+
+    def _read(self, signal: Signal, after: int) -> list[Ended]:
+        read = spans_ended_after if signal == "traces" else logs_stored_after
+        with tolerant_reading(self._address) as connection:
+            batch = _within_memory(read, connection, after, self._limit)
+        # The next batch is as large as this one shows to be wise.
+        size = sum(_text_size(each) for each in batch)
+        self._limit = max(_FEWEST, self._limit // 2) if size > _MUCH_TEXT else self._limit
+        self._limit = min(_MOST, self._limit * 2) if size < _MUCH_TEXT // 4 else self._limit
+        return batch
+
+
+def _within_memory(
+    read: Callable[[Connection, int, int], list[Ended]],
+    connection: Connection,
+    after: int,
+    limit: int,
+) -> list[Ended]:
+    """
+    Read a batch, in pieces that hold little text.
+    """
+    batch: list[Ended] = []
+    size = 0
+    while len(batch) < limit and size < 2 * _MUCH_TEXT:
+        piece = read(connection, after, min(_FEWEST * 4, limit - len(batch)))
+        if not piece:
+            break
+        batch += piece
+        after = piece[-1].place
+        size += sum(map(_text_size, piece))
+    return batch
+
+
+def _text_size(each: Ended) -> int:
+    values = each.record.attributes.values()
+    return sum(len(value) for value in values if isinstance(value, str))
+
+
+def _place_after(
+    batch: Sequence[Ended], wanted: Sequence[Ended], done: Delivered, after: int
+) -> int:
+    """
+    Say up to where all is settled; what the destination does not get settles by itself.
+    """
+    if done.settled == len(wanted):
+        return batch[-1].place
+    following = wanted[done.settled].place
+    return max((each.place for each in batch if each.place < following), default=after)
+
+
+def _progress(signal: Signal, places: Places, done: Delivered) -> Progress:
+    is_spans = signal == "traces"
+    return Progress(
+        places=places,
+        sent_spans=done.accepted if is_spans else 0,
+        sent_logs=0 if is_spans else done.accepted,
+        rejected=done.rejected,
+        set_aside=[
+            SetAside(
+                signal=signal,
+                row=each.row,
+                trace_id=each.record.trace_id,
+                span_id=each.record.span_id,
+                reason=reason,
+            )
+            for each, reason in done.refused
+        ],
+    )

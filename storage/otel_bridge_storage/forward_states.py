@@ -1,0 +1,111 @@
+"""
+How forwarding stands: what waits for each destination, and what it would not take.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from otel_bridge_storage.forward_cursors import SetAside
+from otel_bridge_storage.forward_tables import forward_cursors, set_aside
+from otel_bridge_storage.schema import logs, spans
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardState:
+    """
+    How forwarding to one destination stands.
+
+    Attributes:
+        waiting_spans: Spans that ended and were not looked at yet; some may be filtered out.
+        waiting_logs: Log records likewise.
+        oldest_ns: When the first span that waits ended, in nanoseconds since the epoch.
+        sent_spans: Spans that the destination accepted, ever.
+        sent_logs: Log records likewise.
+        rejected: How many of these it said it rejected for good.
+        set_aside: How many records it would not take and that are kept aside.
+        sent_ns: When it last accepted something.
+        trouble: Why nothing goes out; None when all is well, as far as is known.
+        held_ns: The last sign of life of the process that sends; None where none does.
+    """
+
+    destination: str
+    url: str
+    waiting_spans: int
+    waiting_logs: int
+    oldest_ns: int | None
+    sent_spans: int
+    sent_logs: int
+    rejected: int
+    set_aside: int
+    sent_ns: int | None
+    trouble: str | None
+    held_ns: int | None
+
+
+def forward_states(connection: Connection) -> list[ForwardState]:
+    """
+    Say how forwarding to each destination stands, by name.
+    """
+    query = select(forward_cursors).order_by(forward_cursors.c.destination)
+    return [_state(connection, row) for row in connection.execute(query).mappings()]
+
+
+def is_waiting(connection: Connection, destination: str, signals: Collection[str]) -> bool:
+    """
+    Whether something of these signals was stored after the cursor of a destination.
+    """
+    named = forward_cursors.c.destination == destination
+    following = {
+        "traces": select(spans.c.id).where(spans.c.ended_seq > forward_cursors.c.spans_after),
+        "logs": select(logs.c.id).where(logs.c.id > forward_cursors.c.logs_after),
+    }
+    queries = (following[signal].where(named).limit(1) for signal in signals)
+    return any(connection.execute(query).first() for query in queries)
+
+
+def set_aside_of(connection: Connection, destination: str) -> list[SetAside]:
+    """
+    List what a destination would not take, in the order in which it was stored.
+    """
+    query = (
+        select(set_aside)
+        .where(set_aside.c.destination == destination)
+        .order_by(set_aside.c.signal.desc(), set_aside.c.row)
+    )
+    return [
+        SetAside(
+            signal=row["signal"],
+            row=row["row"],
+            trace_id=row["trace_id"],
+            span_id=row["span_id"],
+            reason=row["reason"],
+        )
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def _state(connection: Connection, row: Any) -> ForwardState:
+    waiting = spans.c.ended_seq > row["spans_after"]
+    oldest = select(spans.c.end_ns).where(waiting).order_by(spans.c.ended_seq).limit(1)
+    return ForwardState(
+        destination=row["destination"],
+        url=row["url"],
+        waiting_spans=_count(connection, spans, waiting),
+        waiting_logs=_count(connection, logs, logs.c.id > row["logs_after"]),
+        oldest_ns=connection.execute(oldest).scalar_one_or_none(),
+        sent_spans=row["sent_spans"],
+        sent_logs=row["sent_logs"],
+        rejected=row["rejected"],
+        set_aside=_count(connection, set_aside, set_aside.c.destination == row["destination"]),
+        sent_ns=row["sent_ns"],
+        trouble=row["trouble"],
+        held_ns=row["held_ns"],
+    )
+
+
+def _count(connection: Connection, table: Any, condition: Any) -> int:
+    query = select(func.count()).select_from(table).where(condition)
+    return int(connection.execute(query).scalar_one())

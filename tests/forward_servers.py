@@ -1,0 +1,153 @@
+"""
+OTLP endpoints on the loopback that answer as a test says.
+"""
+
+import gzip
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import grpc  # type: ignore[import-untyped]
+from otel_bridge_storage.records import LogRecord, SpanRecord
+
+from otel_bridge.otlp import decode_logs, decode_traces
+
+Answer = tuple[int, Mapping[str, str], bytes]
+TAKEN: Answer = (200, {}, b"")
+
+
+@dataclass
+class Endpoint:
+    """
+    What an endpoint took.
+
+    Attributes:
+        answer: Called with the path and the body of each request.
+        asked: How many requests came.
+        headers: Those of each request.
+    """
+
+    answer: Callable[[str, bytes], Answer] = lambda path, body: TAKEN
+    url: str = ""
+    asked: int = 0
+    headers: list[dict[str, str]] = field(default_factory=list)
+    spans: list[SpanRecord] = field(default_factory=list)
+    logs: list[LogRecord] = field(default_factory=list)
+
+    def take(self, path: str, body: bytes) -> Answer:
+        """
+        Judge a request, and keep what is taken.
+        """
+        self.asked += 1
+        answer = self.answer(path, body)
+        if answer[0] == 200:
+            if path.endswith("traces"):
+                self.spans += decode_traces(body).records
+            else:
+                self.logs += decode_logs(body).records
+        return answer
+
+    @property
+    def names(self) -> list[str]:
+        """
+        The names of the spans, in the order in which they came.
+        """
+        return [span.name for span in self.spans]
+
+
+@contextmanager
+def http_endpoint(port: int = 0, endpoint: Endpoint | None = None) -> Iterator[Endpoint]:
+    """
+    Serve OTLP/HTTP.
+    """
+    kept = endpoint or Endpoint()
+
+    class Handler(BaseHTTPRequestHandler):
+        """
+        Asks the endpoint what to answer.
+        """
+
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            """
+            Take a request.
+            """
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers.get("Content-Encoding") == "gzip":
+                body = gzip.decompress(body)
+            kept.headers.append({key.lower(): value for key, value in self.headers.items()})
+            code, headers, content = kept.take(self.path, body)
+            self.send_response(code)
+            for name, value in {"Content-Type": "application/x-protobuf", **headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+            """
+            Say nothing.
+            """
+
+    class Server(ThreadingHTTPServer):
+        """
+        Waits for no connection that is kept open.
+        """
+
+        daemon_threads = True
+        block_on_close = False
+
+    server = Server(("127.0.0.1", port), Handler)
+    kept.url = f"http://127.0.0.1:{server.server_address[1]}/v1/traces"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield kept
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def grpc_endpoint(takes_logs: bool = True) -> Iterator[Endpoint]:
+    """
+    Serve OTLP/gRPC; an answer's code is that of gRPC where it is not 200.
+    """
+    kept = Endpoint()
+    codes = {code.value[0]: code for code in grpc.StatusCode}
+
+    class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
+        """
+        Asks the endpoint what to answer.
+        """
+
+        def service(self, details: Any) -> Any:
+            """
+            Give what handles a method.
+            """
+            signal = "traces" if "TraceService" in details.method else "logs"
+            if signal == "logs" and not takes_logs:
+                return None
+
+            def call(body: bytes, context: Any) -> bytes:
+                kept.headers.append({k: str(v) for k, v in context.invocation_metadata()})
+                code, _, content = kept.take(signal, body)
+                if code != 200:
+                    context.abort(codes[code], content.decode())
+                return content
+
+            return grpc.unary_unary_rpc_method_handler(call)
+
+    server = grpc.server(ThreadPoolExecutor(max_workers=2), handlers=[Handler()])
+    kept.url = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    try:
+        yield kept
+    finally:
+        server.stop(None).wait()

@@ -1,0 +1,540 @@
+"""
+Forwarding what is stored: whole, in order, and on from where it was, whatever happens.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import backends
+import captures
+import pytest
+from backends import MEMORY, Backend
+from forward_servers import TAKEN, Answer, Endpoint, grpc_endpoint, http_endpoint
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.trace import TracerProvider
+from otel_bridge_storage.ended_records import spans_ended_after
+from otel_bridge_storage.forward_cursors import ForwardCursor, Places, Progress, SetAside
+from otel_bridge_storage.forward_states import ForwardState, forward_states
+from otel_bridge_storage.opening import open_database
+from otel_bridge_storage.tolerant_reading import tolerant_reading
+from stored import rows, store
+from trees import agent, span
+
+import otel_bridge
+from otel_bridge.cli.main import run_with
+from otel_bridge.forwarder.destination import Destination, DestinationError
+from otel_bridge.forwarder.outcomes import Accepted, NotNow, NotSo, Outcome, Refused
+from otel_bridge.forwarder.route import Route
+from otel_bridge.otlp import decode_logs, decode_traces, encode_logs, encode_traces
+
+URL = "http://localhost:4317"
+NAME, LOGS = "langsmith_otel_langgraph", "claude_code"
+
+
+class Recorded:
+    """
+    A sender that keeps what it sends, and answers as it is told.
+    """
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.answers: list[Outcome] = []
+
+    def send(self, signal: str, request: bytes) -> Outcome:
+        """
+        Send one request.
+        """
+        answer = self.answers.pop(0) if self.answers else Accepted()
+        if isinstance(answer, Accepted) and signal == "traces":
+            self.names += [each.name for each in decode_traces(request).records]
+        return answer
+
+    def close(self) -> None:
+        """
+        Do nothing.
+        """
+
+
+def spans_named(*names: str) -> list[Any]:
+    """
+    Make spans of one trace.
+    """
+    return [span(1, n, name=name) for n, name in enumerate(names, 1)]
+
+
+def drain(route: Route) -> NotNow | NotSo | None:
+    """
+    Send until nothing waits or something is wrong.
+    """
+    places = route.claim()
+    assert places is not None
+    while True:
+        came_to = route.step(places)
+        if not isinstance(came_to, Places):
+            return came_to
+        places = came_to
+
+
+def states(target: Path | str) -> list[ForwardState]:
+    """
+    Read how forwarding stands.
+    """
+    with tolerant_reading(target) as connection:
+        return forward_states(connection)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """
+    Give the path of a database.
+    """
+    return tmp_path / "runs.db"
+
+
+@pytest.mark.parametrize("serve", [http_endpoint, grpc_endpoint])
+def test_what_arrives_is_what_was_stored(serve: Any, path: Path) -> None:
+    """
+    Real spans and log records arrive field by field and type by type, over both protocols.
+    """
+    sent = [
+        s
+        for f in captures.files(NAME, "traces", "pb")
+        for s in decode_traces(f.read_bytes()).records
+    ]
+    logs = [
+        g for f in captures.files(LOGS, "logs", "pb") for g in decode_logs(f.read_bytes()).records
+    ]
+    store(path, [sent, logs])
+    with serve() as endpoint:
+        assert run_with(["forward", endpoint.url, "--db", str(path)]) == 0
+    assert encode_traces(endpoint.spans) == encode_traces(sent)
+    assert sorted(map(encode_one, endpoint.logs)) == sorted({encode_one(log) for log in logs})
+
+
+def encode_one(log: Any) -> bytes:
+    """
+    Encode one log record.
+    """
+    return encode_logs([log])
+
+
+def test_spans_go_in_the_order_of_their_ends_and_each_once(backend: Backend) -> None:
+    """
+    A span that is open is not sent; it is once it ends, after those that ended before,
+    and a fuller version of a sent one is no new span. On every kind of database.
+    """
+    first, second, third = spans_named("first", "second", "third")
+    sender = Recorded()
+    with open_database(backend.target) as database:
+        route = Route(database, Destination(url=URL, since="all"), sender)
+        route.begin()
+        backends.store(backend.target, [[replace(first, end_ns=None)], [second]])
+        assert drain(route) is None
+        backends.store(backend.target, [[first, third]])
+        assert drain(route) is None
+        backends.store(backend.target, [[replace(second, attributes={"more": 1})]])
+        assert drain(route) is None
+        assert sender.names == ["second", "first", "third"]
+        (state,) = states(backend.target)
+    assert (state.sent_spans, state.waiting_spans) == (3, 0)
+
+
+def test_a_new_destination_gets_what_is_stored_from_now_on(path: Path) -> None:
+    """
+    Where nothing else is said, what was stored before is not sent.
+    """
+    store(path, [spans_named("before")])
+    sender = Recorded()
+    with open_database(path) as database:
+        route = Route(database, Destination(url=URL), sender)
+        route.begin()
+        store(path, [[span(2, 1, name="after")]])
+        assert drain(route) is None
+    assert sender.names == ["after"]
+
+
+def test_nothing_is_skipped_when_the_process_dies(path: Path) -> None:
+    """
+    A process that ends between the answer and the cursor sends the batch again, no less.
+    """
+    store(path, [spans_named("a", "b", "c")])
+    destination = Destination(url=URL, since="all")
+
+    class Dies(Recorded):
+        """
+        Ends the program as soon as it was answered.
+        """
+
+        def send(self, signal: str, request: bytes) -> Outcome:
+            """
+            Send one request.
+            """
+            super().send(signal, request)
+            raise KeyboardInterrupt
+
+    with open_database(path) as database:
+        dying = Dies()
+        route = Route(database, destination, dying)
+        route.begin()
+        with pytest.raises(KeyboardInterrupt):
+            drain(route)
+        route.release()
+        again = Recorded()
+        other = Route(database, destination, again)
+        other.begin()
+        assert drain(other) is None
+    assert dying.names == again.names == ["a", "b", "c"]
+
+
+def test_what_is_refused_alone_is_set_aside_and_can_be_sent_later(path: Path) -> None:
+    """
+    The others arrive; the bad one is listed with the reason, and sent when it is taken.
+    """
+    bad = "b"
+
+    def judge(_: str, body: bytes) -> Answer:
+        names = {each.name for each in decode_traces(body).records}
+        return (400, {}, b"") if bad in names else TAKEN
+
+    store(path, [spans_named("a", "b", "c")])
+    with http_endpoint() as endpoint:
+        endpoint.answer = judge
+        assert run_with(["forward", endpoint.url, "--db", str(path)]) == 0
+        assert endpoint.names == ["a", "c"]
+        (state,) = states(path)
+        assert (state.sent_spans, state.set_aside, state.waiting_spans) == (2, 1, 0)
+        assert run_with(["forward", endpoint.url, "--db", str(path), "--set-aside"]) == 1
+        bad = ""
+        assert run_with(["forward", endpoint.url, "--db", str(path), "--set-aside"]) == 0
+        assert endpoint.names == ["a", "c", "b"]
+    (state,) = states(path)
+    assert (state.sent_spans, state.set_aside) == (3, 0)
+
+
+def test_erasing_a_span_erases_that_it_was_set_aside(path: Path) -> None:
+    """
+    What is erased is not named by the list of what was set aside.
+    """
+    store(path, [[span(1, 1, **agent("planner"))]])
+    with open_database(path) as database:
+        cursor = ForwardCursor(database, "d", URL)
+        cursor.begin(0)
+        assert cursor.claim() is not None
+        refused = SetAside(signal="traces", row=1, trace_id="1", span_id="1", reason="no")
+        assert cursor.advance(Progress(places=Places(1, 0), set_aside=[refused]))
+    assert states(path)[0].set_aside == 1
+    otel_bridge.prune(path, max_bytes=0)
+    assert states(path)[0].set_aside == 0
+
+
+def test_one_process_sends_at_a_time(path: Path) -> None:
+    """
+    A second sender waits while the first lives, and takes over when it is gone or done.
+    """
+    with open_database(path) as database:
+        first, second = (ForwardCursor(database, "d", URL) for _ in range(2))
+        first.begin(0)
+        assert first.claim() == Places(0, 0)
+        assert second.claim() is None
+        with database.transaction() as connection:
+            connection.exec_driver_sql("UPDATE forward_cursors SET held_ns = 0")
+        assert second.claim() == Places(0, 0)
+        assert not first.advance(Progress(places=Places(5, 5)))
+        assert second.advance(Progress(places=Places(2, 1)))
+        second.release()
+        assert first.claim() == Places(2, 1)
+
+
+def test_partial_success_is_counted(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    What a destination rejects of an accepted request is counted, told, and not sent again.
+    """
+    answer = ExportTraceServiceResponse()
+    answer.partial_success.rejected_spans = 2
+    answer.partial_success.error_message = "too old"
+    store(path, [spans_named("a", "b", "c")])
+    with http_endpoint() as endpoint:
+        endpoint.answer = lambda *_: (200, {}, answer.SerializeToString())
+        assert run_with(["forward", endpoint.url, "--db", str(path)]) == 0
+        assert run_with(["forward", endpoint.url, "--db", str(path)]) == 0
+        assert endpoint.asked == 1
+    assert states(path)[0].rejected == 2
+    assert "too old" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "after_s"),
+    [
+        ((429, {"Retry-After": "7"}, b""), NotNow, 7.0),
+        ((503, {}, b""), NotNow, None),
+        ((401, {}, b"who are you"), NotSo, None),
+        ((302, {"Location": "http://127.0.0.1:1/"}, b""), NotSo, None),
+        ((413, {}, b""), Refused, None),
+    ],
+)
+def test_http_answers_mean_what_the_specification_says(
+    answer: Answer, kind: type, after_s: float | None
+) -> None:
+    """
+    Each status is what can be done about it, and Retry-After is heeded.
+    """
+    from otel_bridge.forwarder.http_sender import HttpSender
+
+    with http_endpoint(endpoint=Endpoint(lambda *_: answer)) as endpoint:
+        sender = HttpSender(Destination(url=endpoint.url))
+        outcome = sender.send("traces", b"")
+        sender.close()
+    assert isinstance(outcome, kind)
+    assert str(answer[0]) in getattr(outcome, "reason", "")
+    assert getattr(outcome, "after_s", None) == after_s
+
+
+@pytest.mark.parametrize(("code", "kind"), [(14, NotNow), (16, NotSo), (3, Refused), (8, Refused)])
+def test_grpc_answers_mean_what_the_specification_says(code: int, kind: type) -> None:
+    """
+    Each status is what can be done about it; an exhausted resource without a time is final.
+    """
+    from otel_bridge.forwarder.grpc_sender import GrpcSender
+
+    with grpc_endpoint() as endpoint:
+        endpoint.answer = lambda *_: (code, {}, b"no")
+        sender = GrpcSender(Destination(url=endpoint.url, headers={"X-Key": "k"}))
+        assert isinstance(sender.send("traces", b""), kind)
+        sender.close()
+    assert endpoint.headers[0]["x-key"] == "k"
+
+
+def test_a_destination_without_log_records_gets_its_spans(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    What has no place for log records, as Jaeger, is told of once and gets all spans.
+    """
+    logs = [
+        g for f in captures.files(LOGS, "logs", "pb") for g in decode_logs(f.read_bytes()).records
+    ]
+    store(path, [logs, spans_named("a")])
+    with grpc_endpoint(takes_logs=False) as endpoint:
+        assert run_with(["forward", endpoint.url, "--db", str(path)]) == 0
+    assert endpoint.names == ["a"]
+    assert "takes no log records" in caplog.text
+
+
+@pytest.fixture
+def provider() -> Iterator[dict[str, Any]]:
+    """
+    Give providers of the test's own, as arguments of `install`.
+    """
+    tracers, loggers = (
+        TracerProvider(shutdown_on_exit=False),
+        LoggerProvider(shutdown_on_exit=False),
+    )
+    yield {"tracer_provider": tracers, "logger_provider": loggers, "threads": False}
+    tracers.shutdown()
+    loggers.shutdown()
+
+
+@pytest.mark.parametrize("kind", ["file", MEMORY])
+def test_a_program_forwards_what_it_records(
+    kind: str, tmp_path: Path, provider: dict[str, Any]
+) -> None:
+    """
+    One argument of `install` is enough, and the end of the program waits for the rest.
+    """
+    target = "memory://forwarded" if kind == MEMORY else str(tmp_path / "runs.db")
+    with http_endpoint() as endpoint:
+        with otel_bridge.install(target, forward=endpoint.url, **provider) as bridge:
+            with bridge.run("planner", session_id="s", input="hello"):
+                pass
+            assert bridge.flush_forwarding()
+            (state,) = bridge.forwarding()
+            assert (state.sent_spans, state.waiting_spans, state.trouble) == (1, 0, None)
+            with bridge.run("second"):
+                pass
+        assert endpoint.names == ["invoke_agent planner", "invoke_agent second"]
+
+
+def test_what_a_destination_misses_while_it_is_away_it_gets_later(
+    path: Path, provider: dict[str, Any]
+) -> None:
+    """
+    A program whose destination is away ends in time; another that forwards brings it all.
+    """
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/v1/traces"
+    with otel_bridge.install(path, forward=url, **provider) as bridge:
+        with bridge.run("lonely"):
+            pass
+        assert not bridge.flush_forwarding(10)
+        (state,) = bridge.forwarding()
+        assert state.waiting_spans == 1
+        assert state.trouble is not None
+    with http_endpoint(port) as endpoint:
+        forwarder = otel_bridge.Forwarder(path, [url])
+        forwarder.start()
+        assert forwarder.flush(20)
+        forwarder.close()
+        assert endpoint.names == ["invoke_agent lonely"]
+
+
+def test_a_destination_that_comes_back_gets_all_in_order(path: Path) -> None:
+    """
+    While it says 503 everything waits; then it arrives, each once, in order.
+    """
+    store(path, [spans_named("a", "b", "c")])
+    with http_endpoint() as endpoint:
+        endpoint.answer = lambda *_: (503, {}, b"") if endpoint.asked < 3 else TAKEN
+        forwarder = otel_bridge.Forwarder(path, [Destination(url=endpoint.url, since="all")])
+        forwarder.start()
+        forwarder.flush(1)
+        from recording_data import eventually
+
+        assert eventually(lambda: len(endpoint.names) == 3)
+        assert forwarder.flush(20)
+        forwarder.close()
+    assert endpoint.names == ["a", "b", "c"]
+
+
+CHILD = """
+import sys, otel_bridge
+bridge = otel_bridge.install(sys.argv[1], forward=sys.argv[2])
+for number in range(1000000):
+    with bridge.run(f"agent-{number}"):
+        pass
+    if number == 200:
+        bridge.force_flush()
+        print("ready", flush=True)
+"""
+
+
+def test_a_killed_program_loses_nothing_that_was_on_disk(path: Path) -> None:
+    """
+    Every span that the database holds when the program is killed arrives in the end.
+    """
+    with http_endpoint() as endpoint:
+        with subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(path), endpoint.url], stdout=subprocess.PIPE
+        ) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline().strip() == b"ready"
+            child.kill()
+        forwarder = otel_bridge.Forwarder(path, [endpoint.url])
+        forwarder.start()
+        assert forwarder.flush(30)
+        forwarder.close()
+    ended = [
+        n for (n,) in rows(path, "SELECT name FROM spans WHERE end_ns > 0 ORDER BY ended_seq")
+    ]
+    assert len(ended) > 200
+    assert list(dict.fromkeys(endpoint.names)) == ended
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_records_and_its_spans_are_forwarded(
+    path: Path, provider: dict[str, Any]
+) -> None:
+    """
+    A fork disturbs neither the parent's forwarding nor what the child records.
+    """
+    script = """
+import os, sys, otel_bridge
+bridge = otel_bridge.install(sys.argv[1], forward=sys.argv[2])
+with bridge.run("before"):
+    pass
+assert bridge.flush_forwarding(20)
+pid = os.fork()
+with bridge.run("parent" if pid else "child"):
+    pass
+if pid:
+    assert os.waitpid(pid, 0)[1] == 0
+    assert bridge.flush_forwarding(20)
+bridge.close()
+"""
+    with http_endpoint() as endpoint:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", script, str(path), endpoint.url],
+            timeout=60, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert sorted(endpoint.names) == [f"invoke_agent {n}" for n in ("before", "child", "parent")]
+
+
+def test_the_state_is_shown(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    `forward --status` names each destination, what waits for it and why.
+    """
+    store(path, [spans_named("a", "b")])
+    url = f"http://127.0.0.1:{free_port()}/v1/traces"
+    assert run_with(["forward", url, "--db", str(path)]) == 1
+    assert "the rest waits" in capsys.readouterr().err
+    assert run_with(["forward", "--status", "--db", str(path), "--format", "json"]) == 0
+    shown = capsys.readouterr().out
+    assert url in shown
+    assert '"waiting_spans": 2' in shown.replace('":2', '": 2')
+
+
+def test_since_begins_anew_at_a_time(path: Path) -> None:
+    """
+    A destination that lost what it had gets what ended since then once more.
+    """
+    early, late = spans_named("early", "late")
+    late = replace(late, start_ns=early.start_ns + 10**13, end_ns=early.end_ns + 10**13)
+    store(path, [[early, late]])
+    with http_endpoint() as endpoint:
+        assert run_with(["forward", endpoint.url, "--db", str(path)]) == 0
+        moment = "2200-01-01T00:00:00Z"
+        assert run_with(["forward", endpoint.url, "--db", str(path), "--since", moment]) == 0
+        assert endpoint.names == ["early", "late"]
+        when = f"{(early.end_ns + 5 * 10**12) / 1e9:.0f}"
+        assert run_with(["forward", endpoint.url, "--db", str(path), "--since", rfc(when)]) == 0
+    assert endpoint.names == ["early", "late", "late"]
+
+
+def rfc(seconds: str) -> str:
+    """
+    Write a time as the command line takes it.
+    """
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_destinations_have_names_of_their_own() -> None:
+    """
+    Two destinations of one name would share a cursor, and are refused.
+    """
+    with pytest.raises(DestinationError, match="give them names"):
+        otel_bridge.Forwarder("runs.db", [URL, URL])
+    with pytest.raises(DestinationError, match="http"):
+        otel_bridge.install("runs.db", forward="localhost:4317", tracer_provider=TracerProvider())
+
+
+def test_places_are_given_by_commit(path: Path) -> None:
+    """
+    Spans are numbered when they end, in the order of the transactions.
+    """
+    first, second = spans_named("first", "second")
+    store(path, [[replace(first, end_ns=None), second], [first]])
+    with tolerant_reading(path) as connection:
+        ended = spans_ended_after(connection, 0, 10)
+    assert [each.record.name for each in ended if hasattr(each.record, "name")] == [
+        "second",
+        "first",
+    ]
+    assert [each.place for each in ended] == [1, 2]
+
+
+def free_port() -> int:
+    """
+    Find a port on which nobody listens.
+    """
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
