@@ -24,6 +24,7 @@ class Tally:
         stored: Records that were new to the database, by signal.
         duplicates: Records that the database had already.
         rejected: Records that will never be stored, by signal and reason.
+        connections: HTTP connections that are open.
         refused_connections: Connections that found no room.
         slow_connections: Connections that were closed for being slow.
         commits: Transactions by the first of `COMMIT_BOUNDS_S` that they did not exceed;
@@ -37,6 +38,7 @@ class Tally:
         self.stored: Counter[str] = Counter()
         self.duplicates = 0
         self.rejected: Counter[tuple[str, str]] = Counter()
+        self.connections = 0
         self.refused_connections = 0
         self.slow_connections = 0
         self.commits = [0] * (len(COMMIT_BOUNDS_S) + 1)

@@ -60,13 +60,6 @@ class HttpListener:
         )
         self._serving: asyncio.Task[None] | None = None
 
-    @property
-    def connections(self) -> int:
-        """
-        How many connections are open.
-        """
-        return len(self._server.server_state.connections)
-
     async def start(self) -> None:
         """
         Accept connections.

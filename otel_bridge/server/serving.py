@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from otel_bridge_storage.rare_warnings import RareWarnings
+from starlette.routing import Route
 
 from otel_bridge.content import ContentPolicy
 from otel_bridge.database_writer import DatabaseWriter
@@ -17,9 +18,11 @@ from otel_bridge.receiver.grpc import GrpcReceiver
 from otel_bridge.receiver.http import HttpReceiver
 from otel_bridge.receiver.stream import IngestStream
 from otel_bridge.server.application import application
-from otel_bridge.server.forwarding import Forwarding
+from otel_bridge.server.cost_metrics import CostMetrics
+from otel_bridge.server.forwarding import Forwarding, ForwardStatus
 from otel_bridge.server.health import Health
 from otel_bridge.server.listeners import GrpcListener, HttpListener
+from otel_bridge.server.metrics import Metrics, Statuses
 from otel_bridge.server.settings import Settings
 from otel_bridge.server.stopping import stop_signals
 
@@ -79,7 +82,12 @@ async def serving(
             complain=complain,
         )
         stack.push_async_callback(stream.close)
-        listeners = _listeners(settings, stream, complain)
+        access = Access(settings.ingest_token, settings.read_token, local=settings.local)
+        costs = CostMetrics(settings.database, complain=complain)
+        stack.push_async_callback(costs.close)
+        statuses: Statuses = _nothing if forwarding is None else forwarding.statuses
+        routes = [*Health(stream).routes(), Metrics(stream, costs, access, statuses).route()]
+        listeners = _listeners(settings, stream, access, complain, routes)
         for listener in listeners:
             await listener.start()
         # The first price takes a while, and nobody needs to wait for it.
@@ -92,17 +100,23 @@ async def serving(
 
 
 def _listeners(
-    settings: Settings, stream: IngestStream, complain: RareWarnings
+    settings: Settings,
+    stream: IngestStream,
+    access: Access,
+    complain: RareWarnings,
+    routes: Sequence[Route],
 ) -> list[HttpListener | GrpcListener]:
-    access = Access(settings.ingest_token, settings.read_token, local=settings.local)
     limits = settings.limits
     listeners: list[HttpListener | GrpcListener] = []
     if settings.http_port is not None:
         receiver = HttpReceiver(stream, limits, access, complain=complain)
-        routes = [*receiver.routes(), *Health(stream).routes()]
-        made = application(routes, settings.cors_origins)
+        made = application([*receiver.routes(), *routes], settings.cors_origins)
         listeners.append(HttpListener(made, settings, stream.tally))
     if settings.grpc_port is not None:
         calls = GrpcReceiver(stream, limits, access, complain=complain)
         listeners.append(GrpcListener(calls.handlers(), settings))
     return listeners
+
+
+def _nothing() -> Sequence[ForwardStatus]:
+    return ()

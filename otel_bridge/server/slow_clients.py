@@ -59,12 +59,14 @@ class PatientProtocol(H11Protocol):
             self.connections.discard(self)
             self._close_with(_FULL)
         else:
+            self._tally.connections += 1
             self._wait_for(_Stage.FIRST_HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """
         Forget a connection.
         """
+        self._tally.connections -= not self._refused
         self._wait_for(_Stage.NOTHING)
         self._cancel_write_deadline()
         super().connection_lost(exc)
