@@ -14,7 +14,7 @@ from otel_bridge_storage.addresses import address_of
 from otel_bridge_storage.batch_writer import GiveUpError, TryAgainError
 from otel_bridge_storage.database import Database, may_pass
 from otel_bridge_storage.errors import DatabaseError, DatabaseUnavailableError
-from otel_bridge_storage.ingest import Ingestor
+from otel_bridge_storage.ingest import Applied, Ingestor
 from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.readings import Pricer, Reader
 from otel_bridge_storage.records import Arrival
@@ -81,7 +81,7 @@ class DatabaseWriter:
         """
         return self._database is None or self._database.survives_forks
 
-    def write(self, arrivals: Iterable[Arrival]) -> None:
+    def write(self, arrivals: Iterable[Arrival]) -> Applied:
         """
         Store a batch durably, or nothing of it.
 
@@ -93,8 +93,9 @@ class DatabaseWriter:
             ingestor = self._ready()
         batch = list(arrivals)
         with self._judging():
-            ingestor.apply(batch)
+            applied = ingestor.apply(batch)
         self._healthy = True
+        return applied
 
     def renew(self) -> None:
         """

@@ -22,6 +22,7 @@ from otel_bridge.cli import (
     querying,
     reporting,
     searching,
+    serving,
     single_runs,
 )
 from otel_bridge.cli.failures import guard
@@ -190,6 +191,7 @@ def _runs(
     )
 
 
+serving.add_commands(_command)
 single_runs.add_commands(_command)
 reporting.add_commands(_command)
 drawing.add_commands(_command)

@@ -1,0 +1,95 @@
+"""
+Bodies, read and unpacked within bounds.
+"""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterable
+
+from otel_bridge.receiver.budget import Share
+from otel_bridge.receiver.limits import Limits
+from otel_bridge.receiver.refusals import Refusal, Why
+
+GZIP_START = b"\x1f\x8b"
+"""
+The first bytes of gzip, with which no protobuf message and no JSON begins.
+"""
+
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+
+
+async def read_body(
+    chunks: AsyncIterable[bytes], declared: str | None, limits: Limits, share: Share
+) -> bytes:
+    """
+    Read a body as it was sent.
+
+    Args:
+        declared: The `Content-Length`, where there is one.
+        share: Grows with what has come.
+
+    Raises:
+        Refusal: It is too long, comes too slowly, or there is no room for it.
+    """
+    if declared is not None and declared.isdecimal() and int(declared) > limits.body_bytes:
+        raise too_large(limits)
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(limits.read_s):
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > limits.body_bytes:
+                    raise too_large(limits)
+                share.resize(size)
+                parts.append(chunk)
+    except TimeoutError as error:
+        raise too_slow(limits) from error
+    return b"".join(parts)
+
+
+def gunzip(data: bytes, limits: Limits) -> bytes:
+    """
+    Unpack gzip, of one member or several.
+
+    Raises:
+        Refusal: It is not gzip, is cut off, or holds too much.
+    """
+    parts: list[bytes] = []
+    room = limits.body_bytes
+    try:
+        while data:
+            inflater = zlib.decompressobj(_GZIP_WINDOW)
+            part = inflater.decompress(data, room + 1)
+            if len(part) > room:
+                raise too_large(limits)
+            if not inflater.eof:
+                raise Refusal(Why.MALFORMED, "the body is not gzip to its end: it is cut off")
+            room -= len(part)
+            parts.append(part)
+            data = inflater.unused_data
+    except zlib.error as error:
+        raise Refusal(Why.MALFORMED, f"the body is not gzip: {error}") from error
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def too_large(limits: Limits) -> Refusal:
+    """
+    Refuse a body that is too long.
+    """
+    return Refusal(
+        Why.TOO_LARGE,
+        f"the body is longer than {limits.body_bytes} bytes, as it is sent or unpacked; "
+        "send smaller batches",
+    )
+
+
+def too_slow(limits: Limits) -> Refusal:
+    """
+    Refuse a body that does not come.
+    """
+    return Refusal(
+        Why.TOO_SLOW,
+        f"the body did not come within {limits.read_s:g} seconds",
+        headers={"Connection": "close"},
+    )

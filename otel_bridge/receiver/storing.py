@@ -1,0 +1,166 @@
+"""
+Requests into the database: together if that works, else each alone, and of a request that
+the database refuses all but the records at fault.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from otel_bridge_storage.batch_writer import GiveUpError, TryAgainError
+from otel_bridge_storage.ingest import Applied
+from otel_bridge_storage.rare_warnings import RareWarnings, in_short
+from otel_bridge_storage.records import Arrival, SpanRecord
+
+from otel_bridge.otlp.decoded import Rejected
+from otel_bridge.receiver.jobs import Job
+from otel_bridge.receiver.limits import Limits
+from otel_bridge.receiver.refusals import Refusal, Why
+from otel_bridge.receiver.signals import Record
+
+_FIRST_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 0.5
+_RETRY_S = 5
+_LONG_RETRY_S = 30
+
+
+class Writes(Protocol):
+    """
+    Stores batches; `DatabaseWriter` does.
+    """
+
+    def write(self, arrivals: Iterable[Arrival]) -> Applied:
+        """
+        Store a batch durably, or nothing of it.
+
+        Raises:
+            TryAgainError: It cannot be stored now, and may be later.
+            GiveUpError: Nothing can be stored any more.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """
+    A transaction: how long it took, and what it came to.
+    """
+
+    seconds: float
+    applied: Applied
+
+
+class Storer:
+    """
+    Stores requests, one group at a time, by one thread.
+
+    Args:
+        writer: Where to.
+        pause: Waits so many seconds; True if time is too short to do so again.
+
+    Attributes:
+        works: Whether the last try found that the database can be written.
+    """
+
+    def __init__(
+        self,
+        writer: Writes,
+        limits: Limits,
+        *,
+        complain: RareWarnings,
+        pause: Callable[[float], bool],
+    ) -> None:
+        self.works = True
+        self._writer = writer
+        self._limits = limits
+        self._complain = complain
+        self._pause = pause
+
+    def store(self, jobs: Sequence[Job]) -> list[Commit]:
+        """
+        Store what the jobs hold, and note on each what was not stored.
+
+        Returns:
+            The transactions that it took.
+        """
+        commits: list[Commit] = []
+        records = [record for job in jobs for record in job.contents.records]
+        if len(records) <= self._limits.transaction_records:
+            try:
+                commits.append(self._write(records))
+            except Refusal as refusal:
+                for job in jobs:
+                    job.refusal = refusal
+                return commits
+            except Exception as error:  # noqa: BLE001 - one request must not take others along
+                self._complain.warn(
+                    "refused", "otel-bridge looks for a record at fault: %s", in_short(error)
+                )
+            else:
+                return commits
+        for job in jobs:
+            self._store_alone(job, commits)
+        return commits
+
+    def _store_alone(self, job: Job, commits: list[Commit]) -> None:
+        """
+        Store one request piece by piece; what a piece loses is looked for by halves.
+        """
+        records, step = job.contents.records, self._limits.transaction_records
+        pending = [records[at : at + step] for at in range(0, len(records), step)][::-1]
+        while pending:
+            piece = pending.pop()
+            try:
+                commits.append(self._write(piece))
+            except Refusal as refusal:
+                job.refusal = refusal
+                return
+            except Exception as error:  # noqa: BLE001 - one record must not take others along
+                if len(piece) == 1:
+                    self._reject(job, piece[0], error)
+                else:
+                    middle = len(piece) // 2
+                    pending += [piece[middle:], piece[:middle]]
+
+    def _reject(self, job: Job, record: Record, error: Exception) -> None:
+        reason = in_short(error)
+        self._complain.warn("unstorable", "otel-bridge cannot store a record: %s", reason)
+        job.unstorable.append(Rejected(_place(record), "the database refuses it"))
+
+    def _write(self, records: Sequence[Record]) -> Commit:
+        """
+        Write a batch with patience, as long as the last one could be written.
+
+        Raises:
+            Refusal: The database cannot be written now.
+        """
+        deadline = time.monotonic() + (self._limits.patience_s if self.works else 0)
+        pause = _FIRST_PAUSE_S
+        while True:
+            began = time.monotonic()
+            try:
+                applied = self._writer.write(records)
+            except TryAgainError as error:
+                if time.monotonic() + pause > deadline or self._pause(pause):
+                    raise self._unavailable(error, _RETRY_S) from error
+                pause = min(pause * 2, _LONGEST_PAUSE_S)
+            except GiveUpError as error:
+                raise self._unavailable(error, _LONG_RETRY_S) from error
+            else:
+                self.works = True
+                return Commit(time.monotonic() - began, applied)
+
+    def _unavailable(self, error: Exception, retry_s: int) -> Refusal:
+        self.works = False
+        self._complain.warn("unavailable", "otel-bridge cannot write and says so: %s", error)
+        return Refusal(
+            Why.UNAVAILABLE,
+            "the database cannot be written now; send it again later",
+            retry_s=retry_s,
+        )
+
+
+def _place(record: Record) -> str:
+    if isinstance(record, SpanRecord):
+        return f"span {record.span_id} of trace {record.trace_id}"
+    return f"log record of {record.time_ns or record.observed_ns} ns"

@@ -1,0 +1,70 @@
+"""
+The sockets that the HTTP listener accepts on.
+"""
+
+import errno
+import os
+import socket
+import sys
+
+_BACKLOG = 2048
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """
+    Listen on every address of a host, at one port.
+
+    Args:
+        port: 0 for any that is free.
+
+    Raises:
+        OSError: The name is not known, or the port is taken or not allowed.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    opened: list[socket.socket] = []
+    for family, address in dict.fromkeys((item[0], item[4][0]) for item in found):
+        try:
+            opened.append(_bound(family, str(address), port))
+        except OSError as error:
+            # A name may have an address that this machine does not use, such as ::1.
+            if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT) and len(found) > 1:
+                continue
+            for each in opened:
+                each.close()
+            raise taken(host, port, error) from error
+        port = opened[0].getsockname()[1]
+    if not opened:
+        raise taken(host, port, OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL)))
+    return opened
+
+
+def taken(host: str, port: int, error: OSError) -> OSError:
+    """
+    Say where could not be listened, and why.
+    """
+    reason = error.strerror or str(error)
+    return OSError(error.errno, f"cannot listen there: {reason}", authority(host, port))
+
+
+def authority(host: str, port: int) -> str:
+    """
+    Write a host and a port as they stand in a URL.
+    """
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _bound(family: int, address: str, port: int) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform != "win32":
+            # A restart need not wait; on Windows this would let two programs share a port.
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind((address, port))
+        made.listen(_BACKLOG)
+        made.setblocking(False)
+    except OSError:
+        made.close()
+        raise
+    return made

@@ -1,0 +1,175 @@
+"""
+A receiver takes on no more than it was told to, and says when to come back.
+"""
+
+import http.client
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from receiving import JSON, PROTO, START_S, Served, locked, packed, request, served
+from recording_data import eventually, value
+
+from otel_bridge.receiver import Limits
+
+KIB = 1024
+SMALL = Limits().with_body(100 * KIB)
+
+
+def in_hand(server: Served) -> tuple[float, float]:
+    """
+    Give how many requests are in hand, and the size of their bodies.
+    """
+    lines = server.get("/metrics").body.decode().splitlines()
+    values = dict(line.split(" ", 1) for line in lines if line.startswith("otel_bridge_queue"))
+    return (
+        float(values["otel_bridge_queue_requests"]),
+        float(values["otel_bridge_queue_bytes"]),
+    )
+
+
+def chunks(count: int) -> Iterator[bytes]:
+    """
+    Give a body whose length is not declared.
+    """
+    for _ in range(count):
+        yield bytes(KIB)
+
+
+def test_a_body_is_bounded_however_it_is_sent(tmp_path: Path) -> None:
+    """
+    A body that is declared, sent in chunks, or unpacked beyond the bound is 413, for good.
+    """
+    with served(tmp_path / "runs.db", limits=SMALL) as server:
+        kind = {"Content-Type": PROTO}
+        replies = [
+            server.post(bytes(101 * KIB)),
+            server.request("POST", "/v1/traces", chunks(101), kind),
+            server.post(packed(bytes(20_000 * KIB)), Content_Encoding="gzip"),
+            server.post(packed(bytes(99 * KIB)) + packed(bytes(2 * KIB)), Content_Encoding="gzip"),
+        ]
+        for reply in replies:
+            assert (reply.status, reply.error.code) == (413, 8)
+            assert "102400 bytes" in reply.error.message
+            assert "retry-after" not in reply.headers
+        assert in_hand(server) == (0, 0)
+        assert server.post(request(100)).status == 200
+
+
+def test_a_body_that_is_declared_too_long_is_refused_before_it_is_sent(tmp_path: Path) -> None:
+    """
+    The answer comes while the client has sent nothing but the head.
+    """
+    with served(tmp_path / "runs.db", limits=SMALL) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=START_S)
+        connection.putrequest("POST", "/v1/traces")
+        connection.putheader("Content-Type", PROTO)
+        connection.putheader("Content-Length", str(10**12))
+        connection.endheaders()
+        assert connection.getresponse().status == 413
+        connection.close()
+
+
+def test_a_client_reads_the_refusal_of_what_it_goes_on_sending(tmp_path: Path) -> None:
+    """
+    A large body is taken in to its end, so that the client sees why it was refused, on a
+    connection that goes on.
+    """
+    with served(tmp_path / "runs.db", limits=SMALL) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=START_S)
+        for _ in range(2):
+            connection.request("POST", "/v1/traces", bytes(8_000 * KIB), {"Content-Type": PROTO})
+            answer = connection.getresponse()
+            assert answer.status == 413
+            answer.read()
+        connection.close()
+
+
+def test_a_full_queue_says_when_to_come_back(tmp_path: Path) -> None:
+    """
+    Beyond so many requests a further one is 503 with Retry-After, and those in hand are stored.
+    """
+    path, limits = tmp_path / "runs.db", Limits(waiting_requests=2)
+    statuses: list[int] = []
+    with served(path, limits=limits) as server:
+        with locked(path):
+            senders = [
+                threading.Thread(
+                    target=lambda t=trace: statuses.append(server.post(request(trace=t)).status)
+                )
+                for trace in (1, 2)
+            ]
+            for sender in senders:
+                sender.start()
+            assert eventually(lambda: in_hand(server)[0] == 2)
+            full = server.post(request(trace=3))
+            assert server.get("/readyz").json["reasons"][-1] == "too many requests are in hand"
+        for sender in senders:
+            sender.join()
+        assert (full.status, full.headers["retry-after"], full.error.code) == (503, "1", 8)
+        assert server.post(request(trace=3)).status == 200
+    assert statuses == [200, 200]
+    assert value(path, "SELECT count(*) FROM spans") == 3
+
+
+def test_the_bytes_of_all_bodies_are_bounded(tmp_path: Path) -> None:
+    """
+    Bodies that wait take up the room of others, whose senders are told to come back.
+    """
+    path = tmp_path / "runs.db"
+    limits = Limits(waiting_bytes=160 * KIB, body_bytes=100 * KIB)
+    big = {"attributes": {"text": "x" * 90 * KIB}}
+    statuses: list[int] = []
+    with served(path, limits=limits) as server:
+        with locked(path):
+            sender = threading.Thread(
+                target=lambda: statuses.append(server.post(request(**big)).status)
+            )
+            sender.start()
+            assert eventually(lambda: in_hand(server)[1] > 90 * KIB)
+            for body, headers in (
+                (request(trace=2, **big), {}),
+                (packed(request(trace=2, **big)), {"Content_Encoding": "gzip"}),
+            ):
+                full = server.post(body, **headers)
+                assert (full.status, full.headers["retry-after"]) == (503, "1")
+        sender.join()
+        assert statuses == [200]
+        assert in_hand(server) == (0, 0)
+
+
+def test_a_body_that_does_not_come_is_408(tmp_path: Path) -> None:
+    """
+    A sender that stops in its body is answered after a while, and its connection closed.
+    """
+    limits = Limits(read_s=0.2)
+    head = f"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\n"
+    with served(tmp_path / "runs.db", limits=limits) as server:
+        with socket.create_connection(("127.0.0.1", server.port), START_S) as client:
+            client.sendall(f"{head}Content-Length: 10\r\n\r\n{{".encode())
+            answer = b"".join(iter(lambda: client.recv(4096), b""))
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"connection: close" in answer.lower()
+        assert in_hand(server) == (0, 0)
+        assert server.post(request()).status == 200
+
+
+def test_a_body_may_be_as_long_as_one_allows() -> None:
+    """
+    Allowing longer bodies makes room for two of them, and shorter ones take none away.
+    """
+    assert Limits().with_body(10**9).waiting_bytes == 2 * 10**9
+    assert Limits().with_body(10).waiting_bytes == Limits().waiting_bytes
+
+
+@pytest.mark.parametrize("status", [200, 413])
+def test_room_is_given_back_after_each_request(tmp_path: Path, status: int) -> None:
+    """
+    A hundred requests, taken or refused, leave nothing behind that would count as in hand.
+    """
+    body = request() if status == 200 else bytes(101 * KIB)
+    with served(tmp_path / "runs.db", limits=SMALL) as server:
+        assert {server.post(body).status for _ in range(100)} == {status}
+        assert in_hand(server) == (0, 0)
