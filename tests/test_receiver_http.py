@@ -166,8 +166,10 @@ def test_deep_nesting_ends_in_an_answer(tmp_path: Path) -> None:
     for _ in range(levels):
         value_bytes = b"\x2a" + _length(b"\x0a" + _length(value_bytes))
     attribute = b"\x0a\x01k\x12" + _length(value_bytes)
-    deep = request(2) + b"\x0a" + _length(
-        b"\x12" + _length(b"\x12" + _length(b"\x4a" + _length(attribute)))
+    deep = (
+        request(2)
+        + b"\x0a"
+        + _length(b"\x12" + _length(b"\x12" + _length(b"\x4a" + _length(attribute))))
     )
     with served(tmp_path / "runs.db") as server:
         told = server.post(nested, kind=JSON)

@@ -115,7 +115,9 @@ def test_a_server_that_is_told_to_stop_answers_what_is_in_hand(
     statuses: list[int] = []
     with served_process(path) as server:
         with locked(path):
-            sender = threading.Thread(target=lambda: statuses.append(server.post(request(5)).status))
+            sender = threading.Thread(
+                target=lambda: statuses.append(server.post(request(5)).status)
+            )
             sender.start()
             held = b"queue_requests 1.0"
             assert eventually(lambda: held in server.get("/metrics").body)
@@ -177,9 +179,7 @@ def test_other_machines_need_a_token(tmp_path: Path) -> None:
         assert code == 2
         assert "--ingest-token-file" in complaint
     assert not path.exists()
-    with served_process(
-        path, "--host", "0.0.0.0", OTEL_BRIDGE_INGEST_TOKEN=TOKEN
-    ) as server:
+    with served_process(path, "--host", "0.0.0.0", OTEL_BRIDGE_INGEST_TOKEN=TOKEN) as server:
         assert server.post(request()).status == 401
         assert server.post(request(), Authorization=f"Bearer {TOKEN}").status == 200
         refused = server.get("/metrics")
@@ -245,7 +245,11 @@ def test_a_page_of_another_site_cannot_read_by_a_name_of_its_own(tmp_path: Path)
     ],
 )
 def test_what_makes_no_sense_ends_with_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], code: int, said: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    code: int,
+    said: str,
 ) -> None:
     """
     A server that cannot start says why, with 2 for wrong usage and 1 for the rest.

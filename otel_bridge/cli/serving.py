@@ -38,6 +38,20 @@ def _serve(
     ] = _GRPC_PORT,
     no_http: Annotated[bool, typer.Option("--no-http", help="Only gRPC.")] = False,
     no_grpc: Annotated[bool, typer.Option("--no-grpc", help="Only HTTP.")] = False,
+    forward: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--forward",
+            metavar="URL",
+            help="Send all that is stored on to this OTLP endpoint; may be repeated.",
+        ),
+    ] = None,
+    destinations: Annotated[
+        Path | None,
+        typer.Option(
+            "--destinations", metavar="FILE", help="A TOML file that describes destinations."
+        ),
+    ] = None,
     ingest_token_file: Annotated[
         Path | None,
         typer.Option(
@@ -109,4 +123,6 @@ def _serve(
         max_body=max_body,
         prices=prices,
         content=content,
+        forward=forward or (),
+        destinations=destinations,
     )

@@ -2,12 +2,13 @@
 What the server tells Prometheus of what it sends on.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 
+from otel_bridge_storage.errors import DatabaseError
+from otel_bridge_storage.forward_states import ForwardState
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-
-from otel_bridge.server.forwarding import ForwardStatus
 
 _BY_DESTINATION = ("destination",)
 _BY_SIGNAL = ("destination", "signal")
@@ -21,7 +22,7 @@ class ForwardMetrics(Collector):
         statuses: Says that, now.
     """
 
-    def __init__(self, statuses: Callable[[], Sequence[ForwardStatus]]) -> None:
+    def __init__(self, statuses: Callable[[], Sequence[ForwardState]]) -> None:
         self._statuses = statuses
 
     def describe(self) -> list[Metric]:
@@ -34,39 +35,51 @@ class ForwardMetrics(Collector):
         """
         Give the figures of now.
         """
-        state = GaugeMetricFamily(
-            "otel_bridge_forward_state",
-            "1 for the state that a destination is in.",
-            labels=("destination", "state"),
+        failing = GaugeMetricFamily(
+            "otel_bridge_forward_failing",
+            "1 while a destination takes nothing.",
+            labels=_BY_DESTINATION,
         )
         waiting = GaugeMetricFamily(
             "otel_bridge_forward_waiting", "Records that are not sent yet.", labels=_BY_SIGNAL
         )
         lag = GaugeMetricFamily(
             "otel_bridge_forward_lag_seconds",
-            "Since the oldest record that is not sent was stored.",
+            "Since the end of the oldest span that is not sent.",
             labels=_BY_DESTINATION,
         )
         sent = CounterMetricFamily(
-            "otel_bridge_forward_sent", "Records sent since the start.", labels=_BY_SIGNAL
+            "otel_bridge_forward_sent", "Records that were accepted, ever.", labels=_BY_SIGNAL
         )
         rejected = CounterMetricFamily(
             "otel_bridge_forward_rejected",
-            "Records that the destination refused for good.",
+            "Of these, records that the destination rejected for good.",
             labels=_BY_DESTINATION,
         )
-        aside = CounterMetricFamily(
+        aside = GaugeMetricFamily(
             "otel_bridge_forward_set_aside",
-            "Records that are not sent again.",
+            "Records that the destination would not take and that are kept aside.",
             labels=_BY_DESTINATION,
         )
-        for each in self._statuses():
-            state.add_metric((each.name, each.state), 1)
-            waiting.add_metric((each.name, "traces"), each.waiting_spans)
-            waiting.add_metric((each.name, "logs"), each.waiting_logs)
-            lag.add_metric((each.name,), each.lag_s)
-            sent.add_metric((each.name, "traces"), each.sent_spans)
-            sent.add_metric((each.name, "logs"), each.sent_logs)
-            rejected.add_metric((each.name,), each.rejected)
-            aside.add_metric((each.name,), each.set_aside)
-        yield from (state, waiting, lag, sent, rejected, aside)
+        for each in self._now():
+            name = each.destination
+            failing.add_metric((name,), each.trouble is not None)
+            waiting.add_metric((name, "traces"), each.waiting_spans)
+            waiting.add_metric((name, "logs"), each.waiting_logs)
+            lag.add_metric((name,), _age_s(each.oldest_ns))
+            sent.add_metric((name, "traces"), each.sent_spans)
+            sent.add_metric((name, "logs"), each.sent_logs)
+            rejected.add_metric((name,), each.rejected)
+            aside.add_metric((name,), each.set_aside)
+        yield from (failing, waiting, lag, sent, rejected, aside)
+
+    def _now(self) -> Sequence[ForwardState]:
+        # Readiness tells of a database that cannot be read; the other figures still stand.
+        try:
+            return self._statuses()
+        except DatabaseError:
+            return ()
+
+
+def _age_s(time_ns: int | None) -> float:
+    return 0.0 if time_ns is None else max(0.0, (time.time_ns() - time_ns) / 1e9)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from itertools import accumulate
 
+from otel_bridge_storage.forward_states import ForwardState
 from prometheus_client import CONTENT_TYPE_LATEST, ProcessCollector, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -24,9 +25,8 @@ from otel_bridge.receiver.stream import IngestStream
 from otel_bridge.receiver.tally import COMMIT_BOUNDS_S
 from otel_bridge.server.cost_metrics import CostMetrics
 from otel_bridge.server.forward_metrics import ForwardMetrics
-from otel_bridge.server.forwarding import ForwardStatus
 
-Statuses = Callable[[], Sequence[ForwardStatus]]
+Statuses = Callable[[], Sequence[ForwardState]]
 
 
 class Metrics:

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from otel_bridge_storage.forward_states import ForwardState
 from otel_bridge_storage.rare_warnings import RareWarnings
 from starlette.routing import Route
 
 from otel_bridge.content import ContentPolicy
 from otel_bridge.database_writer import DatabaseWriter
 from otel_bridge.dialects import Dialects
+from otel_bridge.forwarder import Forwarder
 from otel_bridge.pricing import prices_of
 from otel_bridge.receiver.access import Access
 from otel_bridge.receiver.grpc import GrpcReceiver
@@ -19,7 +21,6 @@ from otel_bridge.receiver.http import HttpReceiver
 from otel_bridge.receiver.stream import IngestStream
 from otel_bridge.server.application import application
 from otel_bridge.server.cost_metrics import CostMetrics
-from otel_bridge.server.forwarding import Forwarding, ForwardStatus
 from otel_bridge.server.health import Health
 from otel_bridge.server.listeners import GrpcListener, HttpListener
 from otel_bridge.server.metrics import Metrics, Statuses
@@ -31,7 +32,7 @@ _COMPLAIN_S = 60.0
 Announce = Callable[[Sequence[str]], None]
 
 
-def serve(settings: Settings, *, announce: Announce, forwarding: Forwarding | None = None) -> None:
+def serve(settings: Settings, *, announce: Announce, forwarding: Forwarder | None = None) -> None:
     """
     Serve until the process is told to stop, and then finish what is in hand.
 
@@ -49,7 +50,7 @@ def serve(settings: Settings, *, announce: Announce, forwarding: Forwarding | No
 
 
 async def _until_stopped(
-    settings: Settings, announce: Announce, forwarding: Forwarding | None
+    settings: Settings, announce: Announce, forwarding: Forwarder | None
 ) -> None:
     with stop_signals() as stop:
         async with serving(settings, forwarding) as urls:
@@ -59,7 +60,7 @@ async def _until_stopped(
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, forwarding: Forwarding | None = None
+    settings: Settings, forwarding: Forwarder | None = None
 ) -> AsyncIterator[Sequence[str]]:
     """
     Serve for as long as the `with` block lasts; raises what `serve` does.
@@ -118,5 +119,5 @@ def _listeners(
     return listeners
 
 
-def _nothing() -> Sequence[ForwardStatus]:
+def _nothing() -> Sequence[ForwardState]:
     return ()

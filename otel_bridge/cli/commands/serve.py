@@ -13,6 +13,8 @@ from otel_bridge_storage.addresses import address_of
 
 from otel_bridge.cli.escape import one_line
 from otel_bridge.cli.output import write_line
+from otel_bridge.forwarder import Destination, Forwarder
+from otel_bridge.forwarder.destination_files import read_destinations
 from otel_bridge.receiver.limits import Limits
 from otel_bridge.server import Settings, Tls
 from otel_bridge.server import serve as serve_until_stopped
@@ -34,6 +36,8 @@ def serve(
     max_body: int | None,
     prices: Path | None,
     content: bool,
+    forward: Sequence[str] = (),
+    destinations: Path | None = None,
 ) -> int:
     """
     Serve until the process is told to stop.
@@ -57,13 +61,16 @@ def serve(
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    wanted = [Destination(url=url) for url in forward]
+    wanted += [] if destinations is None else read_destinations(destinations)
+    forwarder = Forwarder(db, wanted) if wanted else None
     _log_to_standard_error()
 
     def announce(urls: Sequence[str]) -> None:
         write_line(f"listening for OTLP on {' and '.join(urls)}, into {address_of(db)}")
         sys.stdout.flush()
 
-    serve_until_stopped(settings, announce=announce)
+    serve_until_stopped(settings, announce=announce, forwarding=forwarder)
     return 0
 
 
