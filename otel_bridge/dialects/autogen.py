@@ -19,6 +19,7 @@ class AutoGen(Dialect):
 
     name = "autogen"
     scopes = ("autogen-core", "autogen ", "autogen_")
+    decided_by = ("gen_ai.system",)
 
     def detects(self, span: SpanRecord) -> bool:
         """

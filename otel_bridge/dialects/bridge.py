@@ -35,6 +35,7 @@ class Bridge(Dialect):
     """
 
     name = "otel-bridge"
+    decided_by = ()
 
     def detects(self, span: SpanRecord) -> bool:
         """

@@ -22,11 +22,16 @@ class Dialect(ABC):
         name: The name that its readings carry.
         scopes: Beginnings of the names of scopes that are always this dialect's.
         attributes: Attributes that only spans of this dialect carry.
+        decided_by: Attributes whose texts `detects` looks at, where it goes by nothing else
+            but the scope's name and which attributes there are: it is then asked once for
+            all spans that are alike in these. A class that says this says it of the
+            `detects` that it defines itself; without it each span is asked about.
     """
 
     name: ClassVar[str]
     scopes: ClassVar[Names] = ()
     attributes: ClassVar[Names] = ()
+    decided_by: ClassVar[Names | None] = ()
 
     def detects(self, span: SpanRecord) -> bool:
         """

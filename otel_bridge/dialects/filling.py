@@ -2,7 +2,8 @@
 Two readings of one span made one, for spans that speak two dialects.
 """
 
-from dataclasses import fields, replace
+from dataclasses import fields
+from functools import cache
 from typing import Any, TypeVar
 
 from otel_bridge_storage.readings import CallReading, RunReading, ToolReading
@@ -14,9 +15,13 @@ def filled(reading: R, beside: R) -> R:
     """
     Take from another reading of the same span what a reading leaves empty.
     """
-    empty: dict[str, Any] = {
-        field.name: getattr(beside, field.name)
-        for field in fields(reading)
-        if getattr(reading, field.name) in (None, ())
-    }
-    return replace(reading, **empty)
+    told: dict[str, Any] = {}
+    for name in _names(type(reading)):
+        value = getattr(reading, name)
+        told[name] = getattr(beside, name) if value is None or value == () else value
+    return type(reading)(**told)
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))

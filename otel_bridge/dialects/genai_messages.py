@@ -39,6 +39,8 @@ _OF_A_MESSAGE = {"role", "content", "tool_calls"}
 """
 What tells a message from an answer that is itself JSON text.
 """
+_MOST_REMEMBERED, _LONGEST_REMEMBERED = 1000, 10_000
+_read_before: dict[tuple[str, str], Message] = {}
 
 
 def input_messages(attributes: Mapping[str, Any]) -> Messages:
@@ -69,7 +71,7 @@ def messages(value: Any, default_role: str) -> Messages:
             return ()
         cut = lenient.elements(value)
         if cut is not None:
-            return _all(_message(item, default_role, body) for item, body in cut)
+            return _all(_known_message(item, default_role, body) for item, body in cut)
         parsed = lenient.structure(value)
         return _all([_message(value if parsed is None else parsed, default_role)])
     if isinstance(value, Mapping):
@@ -179,6 +181,21 @@ def _system(value: Any) -> Messages:
         return ()
     texts = [{"type": "text", "content": p} if isinstance(p, str) else p for p in parts]
     return (message_of("system", texts),)
+
+
+def _known_message(source: Any, default_role: str, body: str) -> Message | None:
+    """
+    Read a message that has its own text; each call of a conversation repeats those before.
+    """
+    known = _read_before.get((default_role, body))
+    if known is not None:
+        return known
+    message = _message(source, default_role, body)
+    if message is not None and len(body) <= _LONGEST_REMEMBERED:
+        if len(_read_before) >= _MOST_REMEMBERED:
+            _read_before.clear()
+        _read_before[default_role, body] = message
+    return message
 
 
 def _message(source: Any, default_role: str, body: str | None = None) -> Message | None:

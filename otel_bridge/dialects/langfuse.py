@@ -67,6 +67,7 @@ class Langfuse(Dialect):
     name = "langfuse"
     scopes = ("langfuse-sdk",)
     attributes = (TYPE,)
+    decided_by = ()
 
     def detects(self, span: SpanRecord) -> bool:
         """

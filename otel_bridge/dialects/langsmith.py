@@ -79,6 +79,7 @@ class LangSmith(Dialect):
 
     name = "langsmith"
     attributes = (KIND,)
+    decided_by = ()
 
     def detects(self, span: SpanRecord) -> bool:
         """

@@ -25,7 +25,7 @@ def text(attributes: Mapping[str, Any], names: Names) -> str | None:
         value = attributes.get(name)
         if value is None:
             continue
-        if isinstance(value, int) and not isinstance(value, bool):
+        if type(value) is not str and isinstance(value, int) and not isinstance(value, bool):
             return str(value) if abs(value) <= _MAX_INTEGER else None
         if isinstance(value, str) and value and not value.startswith(_SCRUBBED):
             return clean(value)
@@ -233,14 +233,11 @@ def _skip(value: str, position: int) -> int:
     return position
 
 
-def _dump(value: Any) -> str:
-    return json.dumps(
-        value, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=str
-    )
-
-
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
 _decoder = json.JSONDecoder(parse_constant=_refuse)
+_dump = json.JSONEncoder(
+    separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=str
+).encode

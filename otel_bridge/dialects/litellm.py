@@ -68,6 +68,7 @@ class LiteLLM(Dialect):
 
     name = "litellm"
     attributes = (_CALL_ID, _USAGE)
+    decided_by = ()
 
     def detects(self, span: SpanRecord) -> bool:
         """

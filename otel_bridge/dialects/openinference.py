@@ -57,6 +57,7 @@ class OpenInference(Dialect):
     name = "openinference"
     scopes = openinference_calls.OWN_SCOPES
     attributes = (KIND,)
+    decided_by = ()
 
     def detects(self, span: SpanRecord) -> bool:
         """

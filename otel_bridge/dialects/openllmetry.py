@@ -101,6 +101,7 @@ class OpenLLMetry(Dialect):
         f"{messages.PROMPT}0.role",
         f"{messages.COMPLETION}0.role",
     )
+    decided_by = ()
 
     def detects(self, span: SpanRecord) -> bool:
         """

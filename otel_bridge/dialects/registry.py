@@ -15,6 +15,7 @@ from otel_bridge.dialects.autogen import AutoGen
 from otel_bridge.dialects.bridge import Bridge
 from otel_bridge.dialects.claude_code import ClaudeCode
 from otel_bridge.dialects.codex import Codex
+from otel_bridge.dialects.deciding import Deciding
 from otel_bridge.dialects.dialect import Dialect
 from otel_bridge.dialects.fact_events import read_event
 from otel_bridge.dialects.gemini_cli import GeminiCLI
@@ -96,6 +97,7 @@ class Dialects:
 
     def __init__(self, dialects: Sequence[Dialect] | None = None) -> None:
         self._dialects = (*installed(), *built_in()) if dialects is None else tuple(dialects)
+        self._deciding = Deciding(self._dialects)
         self._logged: set[str] = set()
 
     @property
@@ -109,9 +111,9 @@ class Dialects:
         """
         Say what a span means.
         """
-        for dialect in self._dialects:
+        for dialect, ask in self._deciding.candidates(span):
             try:
-                if dialect.detects(span):
+                if not ask or dialect.detects(span):
                     return dialect.read(span)
             except Exception:  # noqa: BLE001 (a dialect is foreign code)
                 self._report(dialect.name, f"span {span.span_id} of trace {span.trace_id}")

@@ -32,8 +32,8 @@ class SemConv(Dialect):
         Read a span by its operation, or by its method if it is one of MCP.
         """
         reading = read_as(self.name, span, role=mcp.role_of(span))
-        if reading.call is not None:
-            reading = replace(reading, call=_call(reading.call, span))
+        if reading.call is not None and (call := _call(reading.call, span)) is not reading.call:
+            reading = replace(reading, call=call)
         return told_by_log(reading) if span.name == genai_messages.DETAILS_EVENT else reading
 
     def read_log(self, log: LogRecord) -> LogReading | None:
@@ -50,6 +50,8 @@ def _call(call: CallReading, span: SpanRecord) -> CallReading:
             usage, input_tokens=_summed(span, "input"), output_tokens=_summed(span, "output")
         )
     told = call.finish_reasons or genai_messages.finish_reasons(call.output)
+    if usage is call.usage and told == call.finish_reasons:
+        return call
     return replace(call, usage=usage, finish_reasons=told)
 
 

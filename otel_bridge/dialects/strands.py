@@ -51,6 +51,7 @@ class Strands(Dialect):
 
     name = "strands"
     scopes = ("strands.",)
+    decided_by = _SYSTEM
 
     def detects(self, span: SpanRecord) -> bool:
         """

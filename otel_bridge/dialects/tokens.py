@@ -71,9 +71,13 @@ def normal(usage: Usage, *, zeros_count: bool) -> Usage:
         zeros_count or usage.input_tokens or usage.output_tokens or read or write or reasoning
     ):
         return Usage()
+    whole = _including(usage.input_tokens, read + write)
+    output = _including(usage.output_tokens, reasoning)
+    if (whole, output) == (usage.input_tokens, usage.output_tokens):
+        return usage
     return Usage(
-        input_tokens=_including(usage.input_tokens, read + write),
-        output_tokens=_including(usage.output_tokens, reasoning),
+        input_tokens=whole,
+        output_tokens=output,
         cache_read_tokens=usage.cache_read_tokens,
         cache_write_tokens=usage.cache_write_tokens,
         cache_write_1h_tokens=usage.cache_write_1h_tokens,

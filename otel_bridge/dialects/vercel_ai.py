@@ -129,6 +129,7 @@ class VercelAI(Dialect):
         "ai.usage.inputTokenDetails.noCacheTokens",
         "ai.usage.outputTokenDetails.textTokens",
     )
+    decided_by = ()
 
     def detects(self, span: SpanRecord) -> bool:
         """

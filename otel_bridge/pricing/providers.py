@@ -2,6 +2,8 @@
 Providers: the names that telemetry gives them, and those of the price list.
 """
 
+from functools import lru_cache
+
 _PRICE_LIST_IDS = {
     "az.ai.inference": "azure",
     "az.ai.openai": "azure",
@@ -103,6 +105,7 @@ def price_list_id(name: str | None) -> str | None:
     return _PRICE_LIST_IDS.get(_head(key), head or plain)
 
 
+@lru_cache(maxsize=1000)
 def is_local(name: str | None) -> bool:
     """
     Tell whether a provider is a program on one's own machine, which nobody bills.

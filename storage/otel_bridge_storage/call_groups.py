@@ -66,6 +66,8 @@ def judge(members: Sequence[CallSpan]) -> list[Verdict]:
     Args:
         members: Spans that are connected by ids or by nesting, all of them.
     """
+    if len(members) == 1:
+        return _alone(*members)
     groups = _Groups(members)
     sums = groups.join()
     verdicts = [Verdict(m.id, False, SUM, m.columns) for m in members if m.id in sums]
@@ -94,6 +96,8 @@ def judge_tools(members: Sequence[CallSpan]) -> list[Verdict]:
     Args:
         members: Spans that are connected by ids or by nesting, all of them.
     """
+    if len(members) == 1:
+        return _alone(*members)
     groups = _Groups(members)
     groups.join_tools()
     verdicts = []
@@ -107,6 +111,13 @@ def judge_tools(members: Sequence[CallSpan]) -> list[Verdict]:
         verdicts.append(Verdict(ordered[0].id, True, None, merged))
         verdicts.extend(Verdict(m.id, False, COPY, m.columns) for m in ordered[1:])
     return verdicts
+
+
+def _alone(member: CallSpan) -> list[Verdict]:
+    """
+    Count a span that nothing is connected with, as most are.
+    """
+    return [Verdict(member.id, True, None, member.columns)]
 
 
 class _Groups:

@@ -9,6 +9,7 @@ beyond 63 bits is an error everywhere.
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from otel_bridge_storage.readings import FactReading, LogReading, Reader, Reading, Usage
@@ -35,6 +36,10 @@ _COUNTS = (
     "cache_write_1h_tokens",
     "reasoning_tokens",
 )
+
+_texts_of = attrgetter(*_OF_READING)
+_texts_of_parts = {name: attrgetter(*texts) for name, texts in _OF_PARTS.items()}
+_counts_of = attrgetter(*_COUNTS)
 
 Part = TypeVar("Part")
 
@@ -69,21 +74,7 @@ class FittingReader:
         Say what a span means.
         """
         reading = self._reader.read_span(span)
-        changes = _misfits(reading, _OF_READING)
-        for name, texts in _OF_PARTS.items():
-            part = getattr(reading, name)
-            if part is not None and (fit := _fit(part, texts)) is not part:
-                changes[name] = fit
-        call = changes.get("call", reading.call)
-        if call is not None and (usage := _bounded(call.usage)) is not call.usage:
-            changes["call"] = replace(call, usage=usage)
-        if reading.tags:
-            changes["tags"] = tuple(fitting(tag) for tag in reading.tags)
-        if reading.metadata and (told := _named(reading.metadata)) != reading.metadata:
-            changes["metadata"] = told
-        if reading.facts:
-            changes["facts"] = tuple(_fit_fact(fact) for fact in reading.facts)
-        return replace(reading, **changes) if changes else reading
+        return reading if _surely_fits(reading) else _made_to_fit(reading)
 
     def read_event(self, event: EventRecord) -> FactReading | None:
         """
@@ -97,6 +88,42 @@ class FittingReader:
         Say what a log record tells, if it tells of a call, a tool or a run.
         """
         return self._reader.read_log(log)
+
+
+def _surely_fits(reading: Reading) -> bool:
+    """
+    Whether a reading fits as it is, as nearly all do; False where that takes a closer look.
+    """
+    if reading.tags or reading.metadata or reading.facts:
+        return False
+    told: list[str | None] = [*_texts_of(reading)]
+    for name, texts_of in _texts_of_parts.items():
+        if (part := getattr(reading, name)) is not None:
+            told += texts_of(part)
+    counts = () if reading.call is None else filter(None, _counts_of(reading.call.usage))
+    if max(counts, default=0) > _MOST_TOKENS:
+        return False
+    # One look at all of them: what fits together fits by itself.
+    text = "".join(filter(None, told))
+    return len(text) <= LONGEST_BYTES and text.isascii() and "\x00" not in text
+
+
+def _made_to_fit(reading: Reading) -> Reading:
+    changes = _misfits(reading, _OF_READING)
+    for name, texts in _OF_PARTS.items():
+        part = getattr(reading, name)
+        if part is not None and (fit := _fit(part, texts)) is not part:
+            changes[name] = fit
+    call = changes.get("call", reading.call)
+    if call is not None and (usage := _bounded(call.usage)) is not call.usage:
+        changes["call"] = replace(call, usage=usage)
+    if reading.tags:
+        changes["tags"] = tuple(fitting(tag) for tag in reading.tags)
+    if reading.metadata and (told := _named(reading.metadata)) != reading.metadata:
+        changes["metadata"] = told
+    if reading.facts:
+        changes["facts"] = tuple(_fit_fact(fact) for fact in reading.facts)
+    return replace(reading, **changes) if changes else reading
 
 
 def _misfits(part: Any, names: tuple[str, ...]) -> dict[str, Any]:
