@@ -48,17 +48,13 @@ async def send_all(target: str, requests: Sequence[Sent], limits: Limits) -> lis
     Send requests at once, and give what came of each.
     """
     writer = DatabaseWriter(target, reader=READER, pricer=PRICER)
-    stream = IngestStream(
-        writer, limits, policy=ContentPolicy(), complain=RareWarnings(0.0)
-    )
+    stream = IngestStream(writer, limits, policy=ContentPolicy(), complain=RareWarnings(0.0))
     try:
         jobs = [
             Job(signal=signal, transport="http", form=form, body=body, share=stream.enter())
             for signal, form, body in requests
         ]
-        return await asyncio.gather(
-            *(stream.submit(job) for job in jobs), return_exceptions=True
-        )
+        return await asyncio.gather(*(stream.submit(job) for job in jobs), return_exceptions=True)
     finally:
         await stream.close()
         assert (stream.budget.requests, stream.budget.size) == (0, 0)

@@ -115,7 +115,9 @@ def test_a_server_that_is_told_to_stop_answers_what_is_in_hand(
     statuses: list[int] = []
     with served_process(path) as server:
         with locked(path):
-            sender = threading.Thread(target=lambda: statuses.append(server.post(request(5)).status))
+            sender = threading.Thread(
+                target=lambda: statuses.append(server.post(request(5)).status)
+            )
             sender.start()
             held = b"queue_requests 1.0"
             assert eventually(lambda: held in server.get("/metrics").body)
@@ -142,17 +144,18 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     """
     A server that waits for a slow client ends when it is told again.
     """
-    with served_process(tmp_path / "runs.db") as server:
-        with socket.create_connection(("127.0.0.1", server.port)) as client:
-            client.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n")
-            client.sendall(b"Content-Type: application/json\r\n\r\n")
-            held = b"queue_requests 1.0"
-            assert eventually(lambda: held in server.get("/metrics").body)
-            server.running.terminate()
-            assert eventually(lambda: not accepts(server.port))
-            assert server.running.poll() is None
-            server.running.terminate()
-            assert server.running.wait(START_S) == 128 + signal.SIGTERM
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(served_process(tmp_path / "runs.db"))
+        client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        client.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n")
+        client.sendall(b"Content-Type: application/json\r\n\r\n")
+        held = b"queue_requests 1.0"
+        assert eventually(lambda: held in server.get("/metrics").body)
+        server.running.terminate()
+        assert eventually(lambda: not accepts(server.port))
+        assert server.running.poll() is None
+        server.running.terminate()
+        assert server.running.wait(START_S) == 128 + signal.SIGTERM
 
 
 def test_every_kind_of_database_is_served(backend: Backend) -> None:
@@ -177,9 +180,7 @@ def test_other_machines_need_a_token(tmp_path: Path) -> None:
         assert code == 2
         assert "--ingest-token-file" in complaint
     assert not path.exists()
-    with served_process(
-        path, "--host", "0.0.0.0", OTEL_BRIDGE_INGEST_TOKEN=TOKEN
-    ) as server:
+    with served_process(path, "--host", "0.0.0.0", OTEL_BRIDGE_INGEST_TOKEN=TOKEN) as server:
         assert server.post(request()).status == 401
         assert server.post(request(), Authorization=f"Bearer {TOKEN}").status == 200
         refused = server.get("/metrics")
@@ -195,9 +196,9 @@ def test_tokens_for_sending_and_reading_are_apart(tmp_path: Path) -> None:
     """
     (tmp_path / "send").write_text(f"{TOKEN}\n", encoding="utf-8")
     (tmp_path / "read").write_text(READING, encoding="utf-8")
-    files = ("--ingest-token-file", str(tmp_path / "send"))
-    files += ("--read-token-file", str(tmp_path / "read"))
-    with served_process(tmp_path / "runs.db", *files) as server:
+    sending_file = ("--ingest-token-file", str(tmp_path / "send"))
+    reading_file = ("--read-token-file", str(tmp_path / "read"))
+    with served_process(tmp_path / "runs.db", *sending_file, *reading_file) as server:
         sending, reading = f"Bearer {TOKEN}", f"bearer {READING}"
         missing = server.post(request())
         assert (missing.status, missing.error.code) == (401, 16)
@@ -245,7 +246,11 @@ def test_a_page_of_another_site_cannot_read_by_a_name_of_its_own(tmp_path: Path)
     ],
 )
 def test_what_makes_no_sense_ends_with_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], code: int, said: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    code: int,
+    said: str,
 ) -> None:
     """
     A server that cannot start says why, with 2 for wrong usage and 1 for the rest.
@@ -375,10 +380,10 @@ def test_both_listeners_speak_tls(tmp_path: Path, certificates: Certificates) ->
             server.post(request())
         old = ssl.create_default_context(cafile=certificates.authority)
         old.set_ciphers("ALL:@SECLEVEL=0")
-        with pytest.warns(DeprecationWarning):
-            old.minimum_version = ssl.TLSVersion.TLSv1
+        old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        with pytest.warns(DeprecationWarning, match="TLSv1_1"):
             old.maximum_version = ssl.TLSVersion.TLSv1_1
-        with pytest.raises(ssl.SSLError):
+        with pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"):
             post_securely(server, old)
     assert value(tmp_path / "runs.db", "SELECT count(*) FROM spans") == 2
 
