@@ -83,29 +83,41 @@ def test_each_refusal_has_the_code_that_otlp_names(tmp_path: Path) -> None:
     assert f"otel_bridge_requests_total{{{refusal}" in told
 
 
-def test_a_call_that_may_be_tried_again_says_when(tmp_path: Path) -> None:
+def assert_says_when(status: Any) -> None:
     """
-    A locked database is UNAVAILABLE and a full queue RESOURCE_EXHAUSTED, both with RetryInfo.
+    See that a refusal says when to try again, and nothing of the server's files.
     """
-    limits = Limits(patience_s=0.0, waiting_requests=1)
+    info = RetryInfo()
+    assert status.details[0].Unpack(info)
+    assert info.retry_delay.seconds >= 1
+    assert "runs.db" not in status.message
+
+
+def test_a_locked_database_is_unavailable(tmp_path: Path) -> None:
+    """
+    The code is UNAVAILABLE, with RetryInfo.
+    """
     path = tmp_path / "runs.db"
-    with served(path, limits=limits) as server, locked(path):
-        with grpc.insecure_channel(server.grpc) as channel:
-            waiting = channel.unary_unary(TRACES).future(request(), timeout=20)
+    with served(path, limits=Limits(patience_s=0.0)) as server, locked(path):
+        code, status = refused(server, request())
+        assert code is grpc.StatusCode.UNAVAILABLE
+        assert_says_when(status)
+
+
+def test_a_full_queue_is_resource_exhausted(tmp_path: Path) -> None:
+    """
+    The code is RESOURCE_EXHAUSTED, with RetryInfo, without which senders give up.
+    """
+    path, limits = tmp_path / "runs.db", Limits(waiting_requests=1, patience_s=30.0)
+    with served(path, limits=limits) as server, grpc.insecure_channel(server.grpc) as channel:
+        with locked(path):
+            waiting = channel.unary_unary(TRACES).future(request(), timeout=30)
             held = "queue_requests 1.0"
             assert eventually(lambda: held in server.get("/metrics").body.decode())
-            full = refused(server, request(trace=2))
-            with pytest.raises(grpc.RpcError) as raised:
-                waiting.result()
-    details = dict(raised.value.trailing_metadata())["grpc-status-details-bin"]
-    for code, status in ((raised.value.code(), Status.FromString(details)), full):
-        info = RetryInfo()
-        assert status.details[0].Unpack(info)
-        assert info.retry_delay.seconds >= 1
-        assert "runs.db" not in status.message
-        assert code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
-    assert full[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+            code, status = refused(server, request(trace=2))
+        assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert_says_when(status)
+        assert waiting.result() == b""
 
 
 def test_senders_need_the_token(tmp_path: Path) -> None:

@@ -267,10 +267,11 @@ def test_a_request_whose_client_went_away_is_stored(tmp_path: Path) -> None:
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     with served(path) as server, locked(path):
-        with socket.create_connection(("127.0.0.1", server.port)) as client:
-            client.sendall(head.encode() + body)
-            told = "otel_bridge_queue_bytes 0.0"
-            assert eventually(lambda: told not in server.get("/metrics").body.decode())
+        client = socket.create_connection(("127.0.0.1", server.port))
+        client.sendall(head.encode() + body)
+        client.close()
+        told = f"otel_bridge_queue_bytes {len(body)}.0"
+        assert eventually(lambda: told in server.get("/metrics").body.decode())
     assert value(path, "SELECT count(*) FROM spans") == 7
 
 
@@ -304,12 +305,17 @@ def test_curl_sends_otlp_json(tmp_path: Path) -> None:
     """
     A plain curl with a JSON file is answered with `{}`, and the spans are there.
     """
-    sent = tmp_path / "spans.json"
-    sent.write_bytes(json_request(3))
+    (tmp_path / "spans.json").write_bytes(json_request(3))
     with served(tmp_path / "runs.db") as server:
         done = subprocess.run(
-            ["curl", "-sS", "-H", f"Content-Type: {JSON}", "--data-binary", f"@{sent}"]
-            + [f"{server.http}/v1/traces"],
+            [
+                "curl",
+                "-sSH",
+                f"Content-Type: {JSON}",
+                "-d",
+                f"@{sent}",
+                f"{server.http}/v1/traces",
+            ],
             capture_output=True,
             text=True,
             check=True,

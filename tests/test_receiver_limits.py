@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from receiving import JSON, PROTO, START_S, Served, locked, packed, request, served
@@ -120,7 +121,7 @@ def test_the_bytes_of_all_bodies_are_bounded(tmp_path: Path) -> None:
     """
     path = tmp_path / "runs.db"
     limits = Limits(waiting_bytes=160 * KIB, body_bytes=100 * KIB)
-    big = {"attributes": {"text": "x" * 90 * KIB}}
+    big: dict[str, Any] = {"attributes": {"text": "x" * 90 * KIB}}
     statuses: list[int] = []
     with served(path, limits=limits) as server:
         with locked(path):

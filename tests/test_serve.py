@@ -144,17 +144,18 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     """
     A server that waits for a slow client ends when it is told again.
     """
-    with served_process(tmp_path / "runs.db") as server:
-        with socket.create_connection(("127.0.0.1", server.port)) as client:
-            client.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n")
-            client.sendall(b"Content-Type: application/json\r\n\r\n")
-            held = b"queue_requests 1.0"
-            assert eventually(lambda: held in server.get("/metrics").body)
-            server.running.terminate()
-            assert eventually(lambda: not accepts(server.port))
-            assert server.running.poll() is None
-            server.running.terminate()
-            assert server.running.wait(START_S) == 128 + signal.SIGTERM
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(served_process(tmp_path / "runs.db"))
+        client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        client.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n")
+        client.sendall(b"Content-Type: application/json\r\n\r\n")
+        held = b"queue_requests 1.0"
+        assert eventually(lambda: held in server.get("/metrics").body)
+        server.running.terminate()
+        assert eventually(lambda: not accepts(server.port))
+        assert server.running.poll() is None
+        server.running.terminate()
+        assert server.running.wait(START_S) == 128 + signal.SIGTERM
 
 
 def test_every_kind_of_database_is_served(backend: Backend) -> None:
@@ -195,9 +196,9 @@ def test_tokens_for_sending_and_reading_are_apart(tmp_path: Path) -> None:
     """
     (tmp_path / "send").write_text(f"{TOKEN}\n", encoding="utf-8")
     (tmp_path / "read").write_text(READING, encoding="utf-8")
-    files = ("--ingest-token-file", str(tmp_path / "send"))
-    files += ("--read-token-file", str(tmp_path / "read"))
-    with served_process(tmp_path / "runs.db", *files) as server:
+    sending_file = ("--ingest-token-file", str(tmp_path / "send"))
+    reading_file = ("--read-token-file", str(tmp_path / "read"))
+    with served_process(tmp_path / "runs.db", *sending_file, *reading_file) as server:
         sending, reading = f"Bearer {TOKEN}", f"bearer {READING}"
         missing = server.post(request())
         assert (missing.status, missing.error.code) == (401, 16)
@@ -379,10 +380,10 @@ def test_both_listeners_speak_tls(tmp_path: Path, certificates: Certificates) ->
             server.post(request())
         old = ssl.create_default_context(cafile=certificates.authority)
         old.set_ciphers("ALL:@SECLEVEL=0")
-        with pytest.warns(DeprecationWarning):
-            old.minimum_version = ssl.TLSVersion.TLSv1
+        old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        with pytest.warns(DeprecationWarning, match="TLSv1_1"):
             old.maximum_version = ssl.TLSVersion.TLSv1_1
-        with pytest.raises(ssl.SSLError):
+        with pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"):
             post_securely(server, old)
     assert value(tmp_path / "runs.db", "SELECT count(*) FROM spans") == 2
 

@@ -42,7 +42,7 @@ class Budget:
         """
         with self._lock:
             if self.full:
-                raise _overloaded()
+                raise overloaded()
             self.requests += 1
         return Share(self)
 
@@ -55,7 +55,7 @@ class Budget:
         """
         with self._lock:
             if count > 0 and self.size + count > self._limits.waiting_bytes:
-                raise _overloaded()
+                raise overloaded()
             self.size += count
 
     def leave(self, count: int) -> None:
@@ -99,7 +99,10 @@ class Share:
             self._budget.leave(self.size)
 
 
-def _overloaded() -> Refusal:
+def overloaded() -> Refusal:
+    """
+    Refuse a request for which there is no room now.
+    """
     return Refusal(
         Why.OVERLOADED, "too many requests are in hand; send it again later", retry_s=RETRY_S
     )

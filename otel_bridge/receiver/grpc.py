@@ -14,6 +14,7 @@ from otel_bridge_storage.rare_warnings import RareWarnings, in_short
 
 from otel_bridge.receiver.access import Access
 from otel_bridge.receiver.bodies import GZIP_START, too_slow
+from otel_bridge.receiver.budget import overloaded
 from otel_bridge.receiver.jobs import Job, Outcome
 from otel_bridge.receiver.limits import Limits
 from otel_bridge.receiver.refusals import Refusal, Why
@@ -42,6 +43,7 @@ class GrpcReceiver:
         self._limits = limits
         self._access = access
         self._complain = complain
+        self._reading = 0
 
     def handlers(self) -> list[Any]:
         """
@@ -102,7 +104,10 @@ class GrpcReceiver:
 
     async def _read(self, signal: Signal, context: Any) -> Job:
         self._access.check_ingest(_authorization(context))
+        if self._reading >= self._limits.calls:
+            raise overloaded()
         share = self._stream.enter()
+        self._reading += 1
         try:
             async with asyncio.timeout(self._limits.read_s):
                 body = await context.read()
@@ -113,6 +118,8 @@ class GrpcReceiver:
         except BaseException:
             share.release()
             raise
+        finally:
+            self._reading -= 1
         return Job(
             signal=signal,
             transport=_TRANSPORT,

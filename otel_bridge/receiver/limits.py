@@ -23,6 +23,8 @@ class Limits:
         read_s: How long a body may take.
         idle_s: How long a connection may wait for its next request.
         connections: How many HTTP connections may be open.
+        calls: How many gRPC calls may be sending their message; gRPC holds all of a message
+            before any of it can be counted.
         patience_s: How long a locked or absent database is tried again before the sender
             is told to come back.
         drain_s: How long requests in hand may take once the server is told to stop.
@@ -38,6 +40,7 @@ class Limits:
     read_s: float = 30.0
     idle_s: float = 75.0
     connections: int = 512
+    calls: int = 128
     patience_s: float = 5.0
     drain_s: float = 15.0
 

@@ -23,7 +23,6 @@ from otel_bridge.server.tls import grpc_credentials, ssl_context
 
 _MS = 1000
 _IDENTITY_AND_GZIP = 0b101
-_GRPC_CALLS = 128
 
 
 class HttpListener:
@@ -117,9 +116,11 @@ class GrpcListener:
     def __init__(self, handlers: Sequence[Any], settings: Settings) -> None:
         limits = settings.limits
         self._drain_s = limits.drain_s
-        self._server = grpc.aio.server(
-            options=_options(limits), maximum_concurrent_rpcs=_GRPC_CALLS
-        )
+        if settings.grpc_port:
+            # gRPC itself would only log why it cannot.
+            for each in listen(settings.host, settings.grpc_port):
+                each.close()
+        self._server = grpc.aio.server(options=_options(limits))
         self._server.add_generic_rpc_handlers(tuple(handlers))
         where = authority(settings.host, settings.grpc_port or 0)
         tls = settings.tls
@@ -129,7 +130,7 @@ class GrpcListener:
             else:
                 self.port = self._server.add_secure_port(where, grpc_credentials(tls))
         except RuntimeError as error:
-            reason = "cannot listen there for gRPC; is the port taken?"
+            reason = "cannot listen there for gRPC"
             raise OSError(errno.EADDRINUSE, reason, where) from error
         scheme = "grpc" if tls is None else "grpcs"
         self.url = f"{scheme}://{authority(settings.host, self.port)}"
@@ -153,7 +154,7 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
         ("grpc.so_reuseport", 0),
         ("grpc.server_handshake_timeout_ms", int(limits.head_s * _MS)),
         ("grpc.max_connection_idle_ms", int(limits.idle_s * _MS)),
-        ("grpc.max_concurrent_streams", _GRPC_CALLS),
+        ("grpc.max_concurrent_streams", limits.waiting_requests),
         # The receiver unpacks gzip itself: gRPC would not look how much comes out of it.
         ("grpc.per_message_decompression", 0),
         ("grpc.compression_enabled_algorithms_bitset", _IDENTITY_AND_GZIP),

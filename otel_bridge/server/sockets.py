@@ -20,7 +20,10 @@ def listen(host: str, port: int) -> list[socket.socket]:
     Raises:
         OSError: The name is not known, or the port is taken or not allowed.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise taken(host, port, error) from error
     opened: list[socket.socket] = []
     for family, address in dict.fromkeys((item[0], item[4][0]) for item in found):
         try:
