@@ -144,7 +144,9 @@ def picture(target: str) -> dict[str, list[dict[str, Any]]]:
 
 
 _DERIVED = ("spans", "logs", "runs", "llm_calls", "tool_calls", "steps", "sessions", "run_labels")
-_BY_ARRIVAL = frozenset({"id", "writer_id", "seq", "bound_seq", "resource_id", "scope_id"})
+_BY_ARRIVAL = frozenset(
+    {"id", "writer_id", "seq", "bound_seq", "ended_seq", "resource_id", "scope_id"}
+)
 _RAW = frozenset({"attributes", "events", "links", "body", "data"})
 _OF_SPANS = frozenset({"span", "outer_call"})
 _OF_TEXTS = frozenset(

@@ -58,12 +58,13 @@ class Deciding:
 
     def _find(self, span: SpanRecord) -> Candidates:
         found: list[tuple[Dialect, bool]] = []
-        for dialect, ask in self._dialects:
+        for dialect, by_values in self._dialects:
+            failed = detected = False
             try:
-                detected = not ask and dialect.detects(span)
+                detected = not by_values and dialect.detects(span)
             except Exception:  # noqa: BLE001 (it fails once more where that is reported)
-                ask = True
-            if ask:
+                failed = True
+            if by_values or failed:
                 found.append((dialect, True))
             elif detected:
                 found.append((dialect, False))

@@ -2,6 +2,7 @@
 Two readings of one span made one, for spans that speak two dialects.
 """
 
+from collections.abc import Hashable
 from dataclasses import fields
 from functools import cache
 from typing import Any, TypeVar
@@ -16,12 +17,13 @@ def filled(reading: R, beside: R) -> R:
     Take from another reading of the same span what a reading leaves empty.
     """
     told: dict[str, Any] = {}
-    for name in _names(type(reading)):
+    kind: Hashable = type(reading)
+    for name in _names(kind):
         value = getattr(reading, name)
         told[name] = getattr(beside, name) if value is None or value == () else value
     return type(reading)(**told)
 
 
 @cache
-def _names(kind: type[Any]) -> tuple[str, ...]:
+def _names(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
