@@ -2,7 +2,6 @@
 Two readings of one span made one, for spans that speak two dialects.
 """
 
-from collections.abc import Hashable
 from dataclasses import fields
 from functools import cache
 from typing import Any, TypeVar
@@ -17,7 +16,7 @@ def filled(reading: R, beside: R) -> R:
     Take from another reading of the same span what a reading leaves empty.
     """
     told: dict[str, Any] = {}
-    kind: Hashable = type(reading)
+    kind: Any = type(reading)
     for name in _names(kind):
         value = getattr(reading, name)
         told[name] = getattr(beside, name) if value is None or value == () else value
