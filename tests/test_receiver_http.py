@@ -307,15 +307,10 @@ def test_curl_sends_otlp_json(tmp_path: Path) -> None:
     """
     (tmp_path / "spans.json").write_bytes(json_request(3))
     with served(tmp_path / "runs.db") as server:
+        url = f"{server.http}/v1/traces"
         done = subprocess.run(
-            [
-                "curl",
-                "-sSH",
-                f"Content-Type: {JSON}",
-                "-d",
-                f"@{sent}",
-                f"{server.http}/v1/traces",
-            ],
+            ["curl", "-sSH", f"Content-Type: {JSON}", "-d@spans.json", url],
+            cwd=tmp_path,
             capture_output=True,
             text=True,
             check=True,

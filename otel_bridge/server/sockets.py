@@ -57,7 +57,8 @@ def authority(host: str, port: int) -> str:
 
 
 def _bound(family: int, address: str, port: int) -> socket.socket:
-    made = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends answers without delay only where the protocol is named.
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform != "win32":
             # A restart need not wait; on Windows this would let two programs share a port.
