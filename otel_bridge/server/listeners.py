@@ -23,6 +23,7 @@ from otel_bridge.server.tls import grpc_credentials, ssl_context
 
 _MS = 1000
 _IDENTITY_AND_GZIP = 0b101
+_STREAMS = 1000
 
 
 class HttpListener:
@@ -154,7 +155,7 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
         ("grpc.so_reuseport", 0),
         ("grpc.server_handshake_timeout_ms", int(limits.head_s * _MS)),
         ("grpc.max_connection_idle_ms", int(limits.idle_s * _MS)),
-        ("grpc.max_concurrent_streams", limits.waiting_requests),
+        ("grpc.max_concurrent_streams", _STREAMS),
         # The receiver unpacks gzip itself: gRPC would not look how much comes out of it.
         ("grpc.per_message_decompression", 0),
         ("grpc.compression_enabled_algorithms_bitset", _IDENTITY_AND_GZIP),
