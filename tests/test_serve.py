@@ -383,7 +383,7 @@ def test_both_listeners_speak_tls(tmp_path: Path, certificates: Certificates) ->
         old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
         with pytest.warns(DeprecationWarning, match="TLSv1_1"):
             old.maximum_version = ssl.TLSVersion.TLSv1_1
-        with pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION|EOF"):
+        with pytest.raises(ssl.SSLError, match=r"PROTOCOL_VERSION|EOF"):
             post_securely(server, old)
     assert value(tmp_path / "runs.db", "SELECT count(*) FROM spans") == 2
 

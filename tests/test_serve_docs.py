@@ -11,9 +11,8 @@ import pytest
 import typer.main
 from prometheus_client.parser import text_string_to_metric_families
 from receiving import request, served
-from test_serve_metrics import Forwarder
 
-from otel_bridge import Queries
+from otel_bridge import Destination, Forwarder, Queries
 from otel_bridge.cli.main import app
 from otel_bridge.receiver.refusals import Why
 
@@ -40,7 +39,9 @@ def test_the_page_has_the_figures_that_there_are(tmp_path: Path) -> None:
     """
     The table of metrics names all of ours, and no other.
     """
-    with served(tmp_path / "runs.db", Forwarder()) as server:
+    path = tmp_path / "runs.db"
+    away = Destination(url="http://127.0.0.1:9/v1/traces", name="away")
+    with served(path, Forwarder(path, [away])) as server:
         assert server.post(request()).status == 200
         told = server.get("/metrics").body.decode()
     families = {

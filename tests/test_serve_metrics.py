@@ -5,14 +5,13 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import captures
 import pytest
 from backends import Backend
+from forward_servers import http_endpoint
 from hypothesis import given
 from hypothesis import strategies as st
 from otel_bridge_storage.rare_warnings import RareWarnings
@@ -20,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from receiving import JSON, Served, json_request, locked, request, served, with_broken_id
 from recording_data import eventually
 
-from otel_bridge import Queries
+from otel_bridge import Destination, Forwarder, Queries
 from otel_bridge.server.cost_metrics import CostMetrics, bounded
 
 Labels = frozenset[tuple[str, str]]
@@ -107,66 +106,26 @@ def test_requests_and_records_are_counted_by_what_became_of_them(tmp_path: Path)
     assert told[key("database_writable")] == 1
 
 
-@dataclass(frozen=True)
-class Status:
-    """
-    How far a destination has come.
-    """
-
-    name: str = "jaeger"
-    state: str = "sending"
-    waiting_spans: int = 7
-    waiting_logs: int = 1
-    lag_s: float = 2.5
-    sent_spans: int = 40
-    sent_logs: int = 3
-    rejected: int = 2
-    set_aside: int = 1
-
-
-class Forwarder:
-    """
-    Sends nothing, and says how far it is.
-    """
-
-    def __init__(self) -> None:
-        self.told: list[Any] = []
-
-    def start(self) -> None:
-        """
-        Begin.
-        """
-        self.told.append("started")
-
-    def statuses(self) -> Sequence[Status]:
-        """
-        Give the one status.
-        """
-        return (Status(),)
-
-    def close(self, timeout_s: float) -> None:
-        """
-        End.
-        """
-        self.told.append(timeout_s > 0)
-
-
 def test_a_forwarder_starts_tells_and_ends_with_the_server(tmp_path: Path) -> None:
     """
-    What waits and what was sent is told by destination, and the forwarder is closed at the end.
+    What waits and what was sent is told by destination.
     """
-    forwarder = Forwarder()
-    with served(tmp_path / "runs.db", forwarder) as server:
-        assert forwarder.told == ["started"]
-        told = scrape(server)
-    assert forwarder.told == ["started", True]
-    to = {"destination": "jaeger"}
-    assert told[key("forward_lag_seconds", **to)] == 2.5
-    assert told[key("forward_waiting", **to, signal="traces")] == 7
-    assert told[key("forward_sent_total", **to, signal="logs")] == 3
-    assert told[key("forward_rejected_total", **to)] == 2
-    assert told[key("forward_set_aside_total", **to)] == 1
-    assert told[key("forward_state", **to, state="sending")] == 1
+    path = tmp_path / "runs.db"
+    with http_endpoint() as endpoint:
+        there = Destination(url=endpoint.url, name="there")
+        away = Destination(url="http://127.0.0.1:9/v1/traces", name="away")
+        with served(path, Forwarder(path, [there, away])) as server:
+            assert server.post(request(3)).status == 200
+            sent = key("forward_sent_total", destination="there", signal="traces")
+            failing = key("forward_failing", destination="away")
+            assert eventually(lambda: scrape(server)[sent] == 3)
+            assert eventually(lambda: scrape(server)[failing] == 1)
+            told = scrape(server)
+    assert len(endpoint.spans) == 3
+    assert told[key("forward_waiting", destination="there", signal="traces")] == 0
+    assert told[key("forward_waiting", destination="away", signal="traces")] == 3
+    assert told[key("forward_lag_seconds", destination="away")] > 0
+    assert told[key("forward_set_aside", destination="away")] == 0
 
 
 def test_names_from_outside_cannot_break_the_format(tmp_path: Path) -> None:
