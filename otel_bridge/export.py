@@ -43,7 +43,7 @@ def otlp_exporter(
     Raises:
         ValueError: The endpoint is no http or https URL, or the protocol is unknown.
     """
-    chosen = protocol or _protocol_of(endpoint)
+    chosen = protocol or _configured_protocol(endpoint)
     if endpoint is not None and urlsplit(endpoint).scheme not in ("http", "https"):
         raise ValueError(
             f"otlp_endpoint {endpoint!r} is no http:// or https:// URL: "
@@ -149,12 +149,19 @@ def _listed(items: Sequence[T], dropped: int) -> Sequence[T]:
     return carried
 
 
-def _protocol_of(endpoint: str | None) -> str:
+def _configured_protocol(endpoint: str | None) -> str:
     for name in _PROTOCOLS:
         if value := os.environ.get(name):
             return value
     address = endpoint or next((v for name in _ENDPOINTS if (v := os.environ.get(name))), "")
-    parts = urlsplit(address)
+    return protocol_of(address)
+
+
+def protocol_of(url: str) -> Protocol:
+    """
+    Tell the protocol that an endpoint speaks by its URL: HTTP on port 4318 or with a path.
+    """
+    parts = urlsplit(url)
     return "http/protobuf" if parts.port == _HTTP_PORT or parts.path.strip("/") else "grpc"
 
 

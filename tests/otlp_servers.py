@@ -1,10 +1,10 @@
 """
-OTLP servers on the loopback that keep what they are sent.
+OTLP endpoints on the loopback that answer as a test says.
 """
 
 import gzip
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,40 +12,58 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
-    TraceServiceServicer,
-    add_TraceServiceServicer_to_server,
-)
-from otel_bridge_storage.records import SpanRecord
+from otel_bridge_storage.records import LogRecord, SpanRecord
 
-from otel_bridge.otlp import decode_traces
+from otel_bridge.otlp import decode_logs, decode_traces
+
+Answer = tuple[int, Mapping[str, str], bytes]
+TAKEN: Answer = (200, {}, b"")
 
 
 @dataclass
-class Received:
+class Endpoint:
     """
-    What a server was sent.
+    What an endpoint was sent, and took.
 
     Attributes:
-        endpoint: Where it listens.
-        paths: The path of each HTTP request.
+        answer: Called with the path and the body of each request.
+        base: Where it listens.
+        url: Where it takes traces.
+        requests: The body of each request.
+        paths: The path of each HTTP request, the signal of each of gRPC.
+        headers: Those of each request.
+        spans: Those that it took, in the order in which they came; so `logs`.
     """
 
-    endpoint: str = ""
+    answer: Callable[[str, bytes], Answer] = lambda path, body: TAKEN
+    base: str = ""
+    url: str = ""
     requests: list[bytes] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    spans: list[SpanRecord] = field(default_factory=list)
+    logs: list[LogRecord] = field(default_factory=list)
+
+    def take(self, path: str, body: bytes) -> Answer:
+        """
+        Judge a request, and keep what is taken.
+        """
+        self.requests.append(body)
+        self.paths.append(path)
+        answer = self.answer(path, body)
+        if answer[0] == 200:
+            if path.endswith("traces"):
+                self.spans += decode_traces(body).records
+            else:
+                self.logs += decode_logs(body).records
+        return answer
 
     @property
-    def spans(self) -> Sequence[SpanRecord]:
+    def asked(self) -> int:
         """
-        The spans, in the order in which they came.
+        How many requests came.
         """
-        return [span for request in self.requests for span in decode_traces(request).records]
+        return len(self.requests)
 
     def holds(self, text: str) -> bool:
         """
@@ -53,49 +71,27 @@ class Received:
         """
         return any(text.encode() in request for request in self.requests)
 
-
-@contextmanager
-def grpc_server() -> Iterator[Received]:
-    """
-    Serve OTLP/gRPC.
-    """
-    received = Received()
-
-    class Servicer(TraceServiceServicer):
+    @property
+    def names(self) -> list[str]:
         """
-        Keeps what it is sent.
+        The names of the spans, in the order in which they came.
         """
-
-        def Export(self, request: ExportTraceServiceRequest, context: Any) -> Any:  # noqa: N802
-            """
-            Take a request.
-            """
-            received.requests.append(request.SerializeToString())
-            received.headers.append({key: str(val) for key, val in context.invocation_metadata()})
-            return ExportTraceServiceResponse()
-
-    server = grpc.server(ThreadPoolExecutor(max_workers=2))
-    add_TraceServiceServicer_to_server(Servicer(), server)  # type: ignore[no-untyped-call]
-    port = server.add_insecure_port("127.0.0.1:0")
-    received.endpoint = f"http://127.0.0.1:{port}"
-    server.start()
-    try:
-        yield received
-    finally:
-        server.stop(None).wait()
+        return [span.name for span in self.spans]
 
 
 @contextmanager
-def http_server() -> Iterator[Received]:
+def http_endpoint(port: int = 0, endpoint: Endpoint | None = None) -> Iterator[Endpoint]:
     """
     Serve OTLP/HTTP.
     """
-    received = Received()
+    kept = endpoint or Endpoint()
 
     class Handler(BaseHTTPRequestHandler):
         """
-        Keeps what it is sent.
+        Asks the endpoint what to answer.
         """
+
+        protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             """
@@ -104,26 +100,75 @@ def http_server() -> Iterator[Received]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
-            received.requests.append(body)
-            received.headers.append({key.lower(): val for key, val in self.headers.items()})
-            received.paths.append(self.path)
-            self.send_response(200)
-            self.send_header("Content-Type", "application/x-protobuf")
-            self.send_header("Content-Length", "0")
+            kept.headers.append({key.lower(): value for key, value in self.headers.items()})
+            code, headers, content = kept.take(self.path, body)
+            self.send_response(code)
+            for name, value in {"Content-Type": "application/x-protobuf", **headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
+            self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
             """
             Say nothing.
             """
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    received.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
+    class Server(ThreadingHTTPServer):
+        """
+        Waits for no connection that is kept open.
+        """
+
+        daemon_threads = True
+        block_on_close = False
+
+    server = Server(("127.0.0.1", port), Handler)
+    kept.base = f"http://127.0.0.1:{server.server_address[1]}"
+    kept.url = f"{kept.base}/v1/traces"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield received
+        yield kept
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def grpc_endpoint(takes_logs: bool = True) -> Iterator[Endpoint]:
+    """
+    Serve OTLP/gRPC; an answer's code is that of gRPC where it is not 200.
+    """
+    kept = Endpoint()
+    codes = {code.value[0]: code for code in grpc.StatusCode}
+
+    class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
+        """
+        Asks the endpoint what to answer.
+        """
+
+        def service(self, details: Any) -> Any:
+            """
+            Give what handles a method.
+            """
+            signal = "traces" if "TraceService" in details.method else "logs"
+            if signal == "logs" and not takes_logs:
+                return None
+
+            def call(body: bytes, context: Any) -> bytes:
+                kept.headers.append({k: str(v) for k, v in context.invocation_metadata()})
+                code, _, content = kept.take(signal, body)
+                if code != 200:
+                    context.abort(codes[code], content.decode())
+                return content
+
+            return grpc.unary_unary_rpc_method_handler(call)
+
+    server = grpc.server(ThreadPoolExecutor(max_workers=2), handlers=[Handler()])
+    kept.base = kept.url = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    try:
+        yield kept
+    finally:
+        server.stop(None).wait()

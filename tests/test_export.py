@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 from otel_bridge_storage.records import SpanRecord
-from otlp_servers import Received, grpc_server, http_server
+from otlp_servers import Endpoint, grpc_endpoint, http_endpoint
 from recording_data import CHAT, value
 
 from otel_bridge.bridge import install
@@ -27,7 +27,7 @@ from otel_bridge.export import ContentFilteringExporter, endpoint_configured, ot
 from otel_bridge.otlp import decode_traces
 
 SECRET = "the-eagle-has-landed"
-SERVERS = [(grpc_server, "grpc"), (http_server, "http/protobuf")]
+SERVERS = [(grpc_endpoint, "grpc"), (http_endpoint, "http/protobuf")]
 VARIABLES = [
     "OTEL_TRACES_EXPORTER",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -37,7 +37,7 @@ VARIABLES = [
     "OTEL_EXPORTER_OTLP_HEADERS",
     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
 ]
-Server = Callable[[], AbstractContextManager[Received]]
+Server = Callable[[], AbstractContextManager[Endpoint]]
 
 
 @pytest.fixture(autouse=True)
@@ -49,14 +49,14 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def sent(path: Path, server: Received, protocol: Any, **options: Any) -> None:
+def sent(path: Path, server: Endpoint, protocol: Any, **options: Any) -> None:
     """
     Record a call with content and send it on.
     """
     provider = TracerProvider(resource=Resource({"service.name": "s"}), shutdown_on_exit=False)
     bridge = install(
         path,
-        otlp_endpoint=server.endpoint,
+        otlp_endpoint=server.base,
         otlp_protocol=protocol,
         tracer_provider=provider,
         logger_provider=LoggerProvider(shutdown_on_exit=False),
@@ -122,7 +122,7 @@ def test_the_standard_variable_decides_where_nothing_is_said(
     """
     if asked is not None:
         monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", asked)
-    with http_server() as server:
+    with http_endpoint() as server:
         sent(tmp_path / "runs.db", server, "http/protobuf", otlp_content=given)
     assert server.holds(SECRET) is goes
 
@@ -132,7 +132,7 @@ def test_the_local_switch_and_the_sending_one_are_apart(tmp_path: Path) -> None:
     Content may be sent and not stored.
     """
     path = tmp_path / "runs.db"
-    with http_server() as server:
+    with http_endpoint() as server:
         sent(path, server, "http/protobuf", otlp_content=True, capture_content=False)
     assert server.holds(SECRET)
     assert SECRET not in value(path, "SELECT attributes FROM spans")
@@ -142,7 +142,7 @@ def test_the_hook_redacts_what_is_sent(tmp_path: Path) -> None:
     """
     Content that is sent has gone through the redaction hook.
     """
-    with http_server() as server:
+    with http_endpoint() as server:
         sent(
             tmp_path / "runs.db",
             server,
@@ -168,9 +168,9 @@ def test_an_http_endpoint_gets_the_standard_path(tmp_path: Path) -> None:
     """
     A base address is completed; a full one is taken as it is.
     """
-    with http_server() as server:
+    with http_endpoint() as server:
         sent(tmp_path / "a.db", server, "http/protobuf")
-        server.endpoint += "/other/v1/traces"
+        server.base += "/other/v1/traces"
         sent(tmp_path / "b.db", server, None)
     assert server.paths == ["/v1/traces", "/other/v1/traces"]
 
@@ -182,7 +182,7 @@ def test_a_dead_endpoint_costs_no_record(
     Where nobody listens the database has everything all the same.
     """
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")
-    with http_server() as server:
+    with http_endpoint() as server:
         pass
     sent(tmp_path / "runs.db", server, "http/protobuf")
     assert value(tmp_path / "runs.db", "SELECT count(*) FROM spans WHERE end_ns > 0") == 1

@@ -15,7 +15,6 @@ import backends
 import captures
 import pytest
 from backends import MEMORY, Backend
-from forward_servers import TAKEN, Answer, Endpoint, grpc_endpoint, http_endpoint
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.trace import TracerProvider
@@ -24,6 +23,7 @@ from otel_bridge_storage.forward_cursors import ForwardCursor, Places, Progress,
 from otel_bridge_storage.forward_states import ForwardState, forward_states
 from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.tolerant_reading import tolerant_reading
+from otlp_servers import TAKEN, Answer, Endpoint, grpc_endpoint, http_endpoint
 from stored import rows, store
 from trees import agent, span
 
@@ -75,11 +75,7 @@ def drain(route: Route) -> NotNow | NotSo | None:
     """
     places = route.claim()
     assert places is not None
-    while True:
-        came_to = route.step(places)
-        if not isinstance(came_to, Places):
-            return came_to
-        places = came_to
+    return route.drain(places)
 
 
 def states(target: Path | str) -> list[ForwardState]:

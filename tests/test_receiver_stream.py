@@ -35,9 +35,9 @@ from otel_bridge.content import ContentPolicy
 from otel_bridge.database_writer import DatabaseWriter
 from otel_bridge.otlp import encode_logs, encode_traces
 from otel_bridge.otlp.json_encode import encode_logs_json, encode_traces_json
+from otel_bridge.otlp.signals import LOGS, TRACES, Form, Signal
 from otel_bridge.receiver import IngestStream, Limits
 from otel_bridge.receiver.jobs import Job, Outcome
-from otel_bridge.receiver.signals import LOGS, TRACES, Form, Signal
 
 _numbers = count(1)
 Sent = tuple[Signal, Form, bytes]

@@ -11,10 +11,10 @@ from typing import Any
 import captures
 import pytest
 from backends import Backend
-from forward_servers import http_endpoint
 from hypothesis import given
 from hypothesis import strategies as st
 from otel_bridge_storage.rare_warnings import RareWarnings
+from otlp_servers import http_endpoint
 from prometheus_client.parser import text_string_to_metric_families
 from receiving import JSON, Served, json_request, locked, request, served, with_broken_id
 from recording_data import eventually

@@ -2,10 +2,10 @@
 The columns that tell how forwarding stands.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 from otel_bridge_storage.forward_states import ForwardState
+from otel_bridge_storage.moments import moment_or_none
 
 from otel_bridge.cli.layout import Column
 from otel_bridge.cli.texts import count, minute
@@ -32,15 +32,11 @@ def forward_row(state: ForwardState) -> dict[str, Any]:
         "url": state.url,
         "waiting_spans": state.waiting_spans,
         "waiting_logs": state.waiting_logs,
-        "oldest_at": _moment(state.oldest_ns),
+        "oldest_at": moment_or_none(state.oldest_ns),
         "sent_spans": state.sent_spans,
         "sent_logs": state.sent_logs,
         "rejected": state.rejected,
         "set_aside": state.set_aside,
-        "sent_at": _moment(state.sent_ns),
+        "sent_at": moment_or_none(state.sent_ns),
         "trouble": state.trouble,
     }
-
-
-def _moment(time_ns: int | None) -> datetime | None:
-    return None if time_ns is None else datetime.fromtimestamp(time_ns / 1e9, UTC)

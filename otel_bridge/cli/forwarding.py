@@ -2,8 +2,6 @@
 What can be typed to send what is stored on to other OTLP endpoints.
 """
 
-from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,12 +26,7 @@ def _forward(
         typer.Argument(metavar="[URL]...", help="OTLP endpoints, such as http://localhost:4317."),
     ] = None,
     db: options.Db = options.DEFAULT_DB,
-    destinations: Annotated[
-        Path | None,
-        typer.Option(
-            "--destinations", metavar="FILE", help="A TOML file that describes destinations."
-        ),
-    ] = None,
+    destinations: options.Destinations = None,
     since: options.Since = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on with what is stored later, until interrupted.")
@@ -57,12 +50,11 @@ def _forward(
 
     if status:
         return show_states(db=db, form=form)
-    moment: datetime | None = since
     return forward(
         db=db,
         urls=urls or (),
         destinations=destinations,
-        since=moment,
+        since=since,
         follow=follow,
         again=again,
     )

@@ -54,6 +54,12 @@ TextForm = Annotated[
         help="How it is printed.",
     ),
 ]
+Destinations = Annotated[
+    Path | None,
+    typer.Option(
+        "--destinations", metavar="FILE", help="A TOML file that describes destinations."
+    ),
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many rows.")]
 By = Annotated[
     list[str] | None,

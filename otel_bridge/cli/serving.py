@@ -46,12 +46,7 @@ def _serve(
             help="Send all that is stored on to this OTLP endpoint; may be repeated.",
         ),
     ] = None,
-    destinations: Annotated[
-        Path | None,
-        typer.Option(
-            "--destinations", metavar="FILE", help="A TOML file that describes destinations."
-        ),
-    ] = None,
+    destinations: options.Destinations = None,
     ingest_token_file: Annotated[
         Path | None,
         typer.Option(

@@ -12,11 +12,10 @@ from urllib.parse import urlsplit
 from otel_bridge_storage.errors import OtelBridgeError
 
 from otel_bridge.content import Redact
-from otel_bridge.export import Protocol
+from otel_bridge.export import Protocol, protocol_of
 
 Signal = Literal["traces", "logs"]
 
-_HTTP_PORT = 4318
 _SIGNAL_PATH = re.compile(r"/v1/(traces|logs|metrics)/?$")
 
 
@@ -122,10 +121,7 @@ class Destination:
         """
         Whether it is spoken to over gRPC.
         """
-        if self.protocol is not None:
-            return self.protocol == "grpc"
-        parts = urlsplit(self.url)
-        return parts.port != _HTTP_PORT and not parts.path.strip("/")
+        return (self.protocol or protocol_of(self.url)) == "grpc"
 
     def http_url(self, signal: Signal) -> str:
         """

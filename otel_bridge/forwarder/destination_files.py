@@ -5,10 +5,10 @@ Destinations from a TOML file, one table `[[destination]]` each.
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from otel_bridge.forwarder.destination import Destination, DestinationError
 
@@ -18,6 +18,22 @@ _LISTS = ("signals", "only", "drop", "hide", "redact")
 _NUMBERS = ("sample", "timeout_s")
 _KNOWN = {*_TEXTS, *_LISTS, *_NUMBERS, "headers", "content", "since"}
 _REDACTED = "[redacted]"
+
+
+def all_destinations(
+    urls: Sequence[str], file: Path | None, *, since: Literal["now", "all"] = "now"
+) -> list[Destination]:
+    """
+    Make destinations of URLs, and read those of a file.
+
+    Args:
+        since: Where those of the URLs begin.
+
+    Raises:
+        DestinationError: One of them makes no sense.
+    """
+    named = [Destination(url=url, since=since) for url in urls]
+    return named if file is None else [*named, *read_destinations(file)]
 
 
 def read_destinations(path: Path) -> list[Destination]:

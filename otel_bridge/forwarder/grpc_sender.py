@@ -3,7 +3,6 @@ Requests of OTLP/gRPC, gzip.
 """
 
 import contextlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,25 +11,13 @@ import grpc  # type: ignore[import-untyped]
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from otel_bridge.forwarder.destination import Destination, Signal
-from otel_bridge.forwarder.http_sender import accepted
-from otel_bridge.forwarder.outcomes import NotNow, NotSo, Outcome, Refused
+from otel_bridge.forwarder.outcomes import NotNow, NotSo, Outcome, Refused, accepted
+from otel_bridge.otlp.signals import SIGNALS
 
 _GRPC_PORT = 4317
 _DETAILS = "grpc-status-details-bin"
-_METHODS: Mapping[Signal, tuple[str, Any]] = {
-    "traces": (
-        "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-        ExportTraceServiceResponse,
-    ),
-    "logs": (
-        "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-        ExportLogsServiceResponse,
-    ),
-}
 _Code = grpc.StatusCode
 # By the OTLP specification these are worth another try; INTERNAL and UNKNOWN are not, but
 # servers and what stands before them answer both to what passes.
@@ -58,7 +45,8 @@ class GrpcSender:
         self._metadata = tuple((k.lower(), v) for k, v in destination.headers.items())
         self._channel = _channel(destination)
         self._calls = {
-            signal: self._channel.unary_unary(method) for signal, (method, _) in _METHODS.items()
+            signal.name: self._channel.unary_unary(f"/{signal.service}/Export")
+            for signal in SIGNALS
         }
 
     def send(self, signal: Signal, request: bytes) -> Outcome:
@@ -76,10 +64,7 @@ class GrpcSender:
             return _outcome(error)
         except ValueError as error:
             return NotNow(f"{type(error).__name__}: {error}")
-        answer = _METHODS[signal][1]()
-        with contextlib.suppress(DecodeError):
-            answer.ParseFromString(body)
-        return accepted(signal, answer)
+        return accepted(signal, body)
 
     def close(self) -> None:
         """

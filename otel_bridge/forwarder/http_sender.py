@@ -6,29 +6,22 @@ import contextlib
 import email.utils
 import gzip
 import time
-from collections.abc import Mapping
-from typing import Any
 
 import requests
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from otel_bridge.forwarder.destination import Destination, Signal
-from otel_bridge.forwarder.outcomes import Accepted, NotNow, NotSo, Outcome, Refused
+from otel_bridge.forwarder.outcomes import Accepted, NotNow, NotSo, Outcome, Refused, accepted
+from otel_bridge.otlp.signals import Form
 
-_PROTOBUF = "application/x-protobuf"
+_PROTOBUF = Form.PROTO.value
 _MOST_ANSWERED = 64 * 1024
 # By the OTLP specification these are worth another try. 500 is not, but servers answer it
 # to what passes all the same.
 _PASSING = (408, 429, 500, 502, 503, 504)
 _MISTAKEN = (301, 302, 303, 307, 308, 401, 403, 404, 405, 407, 501)
 _NO_PLACE = (404, 405, 501)
-_RESPONSES: Mapping[Signal, Any] = {
-    "traces": ExportTraceServiceResponse,
-    "logs": ExportLogsServiceResponse,
-}
 
 
 class HttpSender:
@@ -76,33 +69,19 @@ class HttpSender:
 def _outcome(signal: Signal, response: requests.Response, body: bytes) -> Outcome:
     code = response.status_code
     if 200 <= code < 300:
-        return _accepted(signal, response, body)
+        return accepted(signal, body) if _is_protobuf(response) else Accepted()
     reason = f"HTTP {code} {_told(response, body)}".strip()
     if code in _PASSING:
         return NotNow(reason, _after_s(response.headers.get("Retry-After")))
     return NotSo(reason, code in _NO_PLACE) if code in _MISTAKEN else Refused(reason)
 
 
-def _accepted(signal: Signal, response: requests.Response, body: bytes) -> Outcome:
-    if not response.headers.get("Content-Type", "").startswith(_PROTOBUF):
-        return Accepted()
-    answer = _RESPONSES[signal]()
-    with contextlib.suppress(DecodeError):
-        answer.ParseFromString(body)
-    return accepted(signal, answer)
-
-
-def accepted(signal: Signal, answer: Any) -> Accepted:
-    """
-    Read the response message of a signal.
-    """
-    partial = answer.partial_success
-    count = partial.rejected_spans if signal == "traces" else partial.rejected_log_records
-    return Accepted(count, partial.error_message)
+def _is_protobuf(response: requests.Response) -> bool:
+    return response.headers.get("Content-Type", "").startswith(_PROTOBUF)
 
 
 def _told(response: requests.Response, body: bytes) -> str:
-    if response.headers.get("Content-Type", "").startswith(_PROTOBUF):
+    if _is_protobuf(response):
         status = Status()
         with contextlib.suppress(DecodeError):
             status.ParseFromString(body)

@@ -2,7 +2,12 @@
 What an endpoint answers to a request, and what is to be done about it.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+from otel_bridge.otlp.signals import BY_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,16 @@ class Refused:
     """
 
     reason: str
+
+
+def accepted(signal: str, answer: bytes) -> Accepted:
+    """
+    Read the answer to a request that was taken, in protobuf; one that is none tells of
+    nothing that was rejected.
+    """
+    with suppress(DecodeError):
+        return Accepted(*BY_NAME[signal].told(answer))
+    return Accepted()
 
 
 Outcome = Accepted | NotNow | NotSo | Refused

@@ -3,7 +3,6 @@ One destination's way out: what waits is read, sent, and settled, a batch at a t
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from otel_bridge_storage.database import Database
@@ -24,6 +23,7 @@ from otel_bridge.forwarder.choosing import Choice
 from otel_bridge.forwarder.delivery import Delivered, deliver
 from otel_bridge.forwarder.destination import Destination, Signal
 from otel_bridge.forwarder.outcomes import NotNow, NotSo, Outcome
+from otel_bridge.otlp.signals import BY_NAME
 
 _FEWEST = 16
 _MOST = 512
@@ -107,7 +107,30 @@ class Route:
         """
         self._cursor.release()
 
-    def step(self, places: Places) -> "Places | NotNow | NotSo | None":
+    def drain(
+        self, places: Places, moved: Callable[[], None] = lambda: None
+    ) -> NotNow | NotSo | None:
+        """
+        Send until nothing waits.
+
+        Args:
+            moved: Called after each batch.
+
+        Returns:
+            Why something still waits; None where nothing does, another process became the
+            one who sends, or this is not to go on.
+        """
+        while self._goes_on():
+            came_to = self._step(places)
+            if came_to is None:
+                break
+            if not isinstance(came_to, Places):
+                return came_to
+            moved()
+            places = came_to
+        return None
+
+    def _step(self, places: Places) -> "Places | NotNow | NotSo | None":
         """
         Send the next batch of each signal.
 
@@ -117,7 +140,7 @@ class Route:
         """
         moved = places
         for signal in tuple(self._signals):
-            after = moved.spans if signal == "traces" else moved.logs
+            after = moved.of(signal)
             batch = self._read(signal, after)
             if not batch:
                 continue
@@ -128,7 +151,7 @@ class Route:
             ]
             done = self._deliver(signal, wanted)
             place = _place_after(batch, wanted, done, after)
-            moved = replace(moved, **{"spans" if signal == "traces" else "logs": place})
+            moved = moved.moved(signal, place)
             if not self._cursor.advance(_progress(signal, moved, done)):
                 return None
             if done.trouble is not None and not self._does_without(signal, done.trouble):
@@ -178,7 +201,7 @@ class Route:
                 "otel-bridge: %s rejected %d of the %s it was sent: %s",
                 self._destination.label,
                 done.rejected,
-                "spans" if signal == "traces" else "log records",
+                BY_NAME[signal].things,
                 done.message,
             )
         if done.refused:

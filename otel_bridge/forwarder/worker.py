@@ -169,16 +169,10 @@ class Worker:
         places = route.claim() if route.has_news() else None
         if places is None:
             return None
-        while self._goes_on():
-            came_to = route.step(places)
-            if isinstance(came_to, NotNow | NotSo):
-                return came_to
-            self._backoff.succeeded()
-            if came_to is None:
-                break
-            places = came_to
-        route.release()
-        return None
+        trouble = route.drain(places, self._backoff.succeeded)
+        if trouble is None:
+            route.release()
+        return trouble
 
     def _ready(self) -> Route:
         if self._route is None:

@@ -12,13 +12,13 @@ from typing import Any
 import grpc  # type: ignore[import-untyped]
 from otel_bridge_storage.rare_warnings import RareWarnings, in_short
 
+from otel_bridge.otlp.signals import SIGNALS, Form, Signal
 from otel_bridge.receiver.access import Access
 from otel_bridge.receiver.bodies import GZIP_START, too_slow
 from otel_bridge.receiver.budget import overloaded
-from otel_bridge.receiver.jobs import Job, Outcome
+from otel_bridge.receiver.jobs import Job
 from otel_bridge.receiver.limits import Limits
 from otel_bridge.receiver.refusals import Refusal, Why
-from otel_bridge.receiver.signals import SIGNALS, Form, Signal
 from otel_bridge.receiver.stream import IngestStream
 
 _TRANSPORT = "grpc"
@@ -65,7 +65,8 @@ class GrpcReceiver:
 
     async def _answer(self, signal: Signal, context: Any) -> bytes:
         try:
-            outcome = await self._store(signal, context)
+            reading = self._read(signal, context)
+            outcome = await self._stream.receive(signal, _TRANSPORT, reading)
         except Refusal as refusal:
             answer = refusal
         except Exception as error:  # noqa: BLE001 - a fault of one request is its own
@@ -89,18 +90,6 @@ class GrpcReceiver:
         details = ((_DETAILS, refusal.status().SerializeToString()),)
         await context.abort(_CODES[refusal.why.grpc_code], refusal.message, details)
         return b""
-
-    async def _store(self, signal: Signal, context: Any) -> Outcome:
-        """
-        Raises:
-            Refusal: The request is not taken.
-        """
-        try:
-            job = await self._read(signal, context)
-        except Refusal as refusal:
-            self._stream.tally.refused(signal.name, _TRANSPORT, refusal.why)
-            raise
-        return await self._stream.submit(job)
 
     async def _read(self, signal: Signal, context: Any) -> Job:
         self._access.check_ingest(_authorization(context))

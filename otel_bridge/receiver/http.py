@@ -4,6 +4,7 @@ OTLP over HTTP, as routes of a Starlette application.
 
 import json
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from google.protobuf import json_format  # type: ignore[import-untyped]
 from otel_bridge_storage.rare_warnings import RareWarnings, in_short
@@ -11,12 +12,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from otel_bridge.otlp.signals import SIGNALS, Form, Signal
 from otel_bridge.receiver.access import Access
 from otel_bridge.receiver.bodies import read_body
 from otel_bridge.receiver.jobs import Job, Outcome
 from otel_bridge.receiver.limits import Limits
 from otel_bridge.receiver.refusals import Refusal, Why
-from otel_bridge.receiver.signals import SIGNALS, Form, Signal
 from otel_bridge.receiver.stream import IngestStream
 
 _PLAIN = ("", "identity")
@@ -60,7 +61,8 @@ class HttpReceiver:
     async def _answer(self, signal: Signal, request: Request) -> Response:
         form = _form_of(request)
         try:
-            outcome = await self._store(signal, form, request)
+            reading = self._read(signal, form, request)
+            outcome = await self._stream.receive(signal, _TRANSPORT, reading)
         except ClientDisconnect:
             return Response(status_code=Why.TOO_SLOW.http_status)
         except Refusal as refusal:
@@ -76,19 +78,6 @@ class HttpReceiver:
             self._complain.warn("http", "otel-bridge cannot answer: %s", in_short(error))
             return refusal_response(Refusal(Why.BROKEN, "the request could not be answered"), form)
         return _success(signal, outcome, form or Form.PROTO)
-
-    async def _store(self, signal: Signal, form: Form | None, request: Request) -> Outcome:
-        """
-        Raises:
-            Refusal: The request is not taken.
-            ClientDisconnect: The client went away before it was read.
-        """
-        try:
-            job = await self._read(signal, form, request)
-        except Refusal as refusal:
-            self._stream.tally.refused(signal.name, _TRANSPORT, refusal.why)
-            raise
-        return await self._stream.submit(job)
 
     async def _read(self, signal: Signal, form: Form | None, request: Request) -> Job:
         headers = request.headers
@@ -123,12 +112,8 @@ def refusal_response(refusal: Refusal, form: Form | None = None) -> Response:
     headers = dict(refusal.headers)
     if refusal.retry_s is not None:
         headers["Retry-After"] = str(refusal.retry_s)
-    if form is Form.PROTO:
-        body = status.SerializeToString()
-    else:
-        body = json.dumps(json_format.MessageToDict(status)).encode()
     return Response(
-        body,
+        _written(status, form),
         status_code=refusal.why.http_status,
         headers=headers,
         media_type=(form or Form.JSON).value,
@@ -138,12 +123,14 @@ def refusal_response(refusal: Refusal, form: Form | None = None) -> Response:
 def _success(signal: Signal, outcome: Outcome, form: Form) -> Response:
     body = b"" if form is Form.PROTO else b"{}"
     if outcome.rejected:
-        message = signal.answer(outcome.rejected, outcome.message)
-        if form is Form.PROTO:
-            body = message.SerializeToString()
-        else:
-            body = json.dumps(json_format.MessageToDict(message)).encode()
+        body = _written(signal.answer(outcome.rejected, outcome.message), form)
     return Response(body, media_type=form.value)
+
+
+def _written(message: Any, form: Form | None) -> bytes:
+    if form is Form.PROTO:
+        return bytes(message.SerializeToString())
+    return json.dumps(json_format.MessageToDict(message)).encode()
 
 
 def _form_of(request: Request) -> Form | None:

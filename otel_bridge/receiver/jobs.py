@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import dataclass, field
 
 from otel_bridge.otlp.decoded import Rejected
+from otel_bridge.otlp.signals import Contents, Form, Signal
 from otel_bridge.receiver.budget import Share
 from otel_bridge.receiver.refusals import Refusal
-from otel_bridge.receiver.signals import Contents, Form, Signal
 
 _REASONS_TOLD = 3
 _LONGEST_MESSAGE = 1_000

@@ -14,10 +14,10 @@ from otel_bridge_storage.rare_warnings import RareWarnings, in_short
 from otel_bridge_storage.records import Arrival, SpanRecord
 
 from otel_bridge.otlp.decoded import Rejected
+from otel_bridge.otlp.signals import Record
 from otel_bridge.receiver.jobs import Job
 from otel_bridge.receiver.limits import Limits
 from otel_bridge.receiver.refusals import Refusal, Why
-from otel_bridge.receiver.signals import Record
 
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5

@@ -10,20 +10,20 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from otel_bridge_storage.errors import MalformedTelemetryError
 from otel_bridge_storage.rare_warnings import RareWarnings, in_short
 from otel_bridge_storage.records import SpanRecord
 
 from otel_bridge.content import ContentPolicy
+from otel_bridge.otlp.signals import TRACES, Form, Signal
 from otel_bridge.receiver.bodies import gunzip
 from otel_bridge.receiver.budget import Budget, Share
 from otel_bridge.receiver.handover import Handover
 from otel_bridge.receiver.jobs import Answer, Job, Outcome
 from otel_bridge.receiver.limits import Limits
 from otel_bridge.receiver.refusals import Refusal, Why
-from otel_bridge.receiver.signals import TRACES, Form
 from otel_bridge.receiver.storing import Commit, Storer, Writes
 from otel_bridge.receiver.tally import Tally
 
@@ -91,6 +91,23 @@ class IngestStream:
         if self.draining:
             raise _stopping()
         return self.budget.enter()
+
+    async def receive(self, signal: Signal, transport: str, reading: Awaitable[Job]) -> Outcome:
+        """
+        Store a request as soon as it is read; see `submit`.
+
+        Args:
+            reading: Reads it, or raises why it is not taken.
+
+        Raises:
+            Refusal: It is not taken; counted as refused.
+        """
+        try:
+            job = await reading
+        except Refusal as refusal:
+            self.tally.refused(signal.name, transport, refusal.why)
+            raise
+        return await self.submit(job)
 
     async def submit(self, job: Job) -> Outcome:
         """

@@ -2,8 +2,8 @@
 Spans and log records in the order in which they were stored whole, after some place.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
@@ -86,17 +86,14 @@ def places_before(connection: Connection, since_ns: int) -> tuple[int, int]:
     return after_span, after_log
 
 
-def _spans(connection: Connection, rows: Sequence[dict[str, object]]) -> list[Ended]:
+def _spans(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Ended]:
     records = records_of(rows, lambda wanted: records_texts(connection, wanted))
     return [
-        Ended(row["ended_seq"], row["id"], record)  # type: ignore[arg-type]
+        Ended(row["ended_seq"], row["id"], record)
         for row, record in zip(rows, records, strict=True)
     ]
 
 
-def _logs(connection: Connection, rows: Sequence[object]) -> list[Ended]:
-    records = log_records(connection, rows)  # type: ignore[arg-type]
-    return [
-        Ended(row["id"], row["id"], record)  # type: ignore[index]
-        for row, record in zip(rows, records, strict=True)
-    ]
+def _logs(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Ended]:
+    records = log_records(connection, rows)
+    return [Ended(row["id"], row["id"], record) for row, record in zip(rows, records, strict=True)]

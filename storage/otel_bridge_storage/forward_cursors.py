@@ -34,6 +34,18 @@ class Places:
     spans: int
     logs: int
 
+    def of(self, signal: str) -> int:
+        """
+        Give the place of a signal.
+        """
+        return self.spans if signal == "traces" else self.logs
+
+    def moved(self, signal: str, place: int) -> "Places":
+        """
+        Give the same with another place of a signal.
+        """
+        return Places(place, self.logs) if signal == "traces" else Places(self.spans, place)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAside:

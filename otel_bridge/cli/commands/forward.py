@@ -20,9 +20,8 @@ from otel_bridge.cli.forward_columns import FORWARD_COLUMNS, forward_row
 from otel_bridge.cli.output import note, write_line, write_rows
 from otel_bridge.cli.texts import counted
 from otel_bridge.forwarder.destination import Destination
-from otel_bridge.forwarder.destination_files import read_destinations
+from otel_bridge.forwarder.destination_files import all_destinations
 from otel_bridge.forwarder.forwarder import Forwarder
-from otel_bridge.forwarder.outcomes import NotNow, NotSo
 from otel_bridge.forwarder.route import Route
 from otel_bridge.forwarder.worker import sender_for
 from otel_bridge.own_threads import unrecorded
@@ -45,8 +44,7 @@ def forward(
     Returns:
         0; 1 if a destination did not take all of it.
     """
-    wanted = [Destination(url=url, since="all") for url in urls]
-    wanted += [] if destinations is None else read_destinations(destinations)
+    wanted = all_destinations(urls, destinations, since="all")
     if not wanted:
         raise typer.BadParameter("say where to: a URL, or a file with --destinations")
     if since is not None:
@@ -97,15 +95,9 @@ def _drain(route: Route) -> str | None:
     places = route.claim()
     if places is None:
         return "another process is sending to it"
-    while True:
-        came_to = route.step(places)
-        if isinstance(came_to, NotNow | NotSo):
-            route.release()
-            return came_to.reason
-        if came_to is None:
-            route.release()
-            return None
-        places = came_to
+    trouble = route.drain(places)
+    route.release()
+    return None if trouble is None else trouble.reason
 
 
 def _sent(db: str, label: str) -> tuple[int, int]:

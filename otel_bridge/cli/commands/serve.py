@@ -13,8 +13,8 @@ from otel_bridge_storage.addresses import address_of
 
 from otel_bridge.cli.escape import one_line
 from otel_bridge.cli.output import write_line
-from otel_bridge.forwarder import Destination, Forwarder
-from otel_bridge.forwarder.destination_files import read_destinations
+from otel_bridge.forwarder import Forwarder
+from otel_bridge.forwarder.destination_files import all_destinations
 from otel_bridge.receiver.limits import Limits
 from otel_bridge.server import Settings, Tls
 from otel_bridge.server import serve as serve_until_stopped
@@ -36,8 +36,8 @@ def serve(
     max_body: int | None,
     prices: Path | None,
     content: bool,
-    forward: Sequence[str] = (),
-    destinations: Path | None = None,
+    forward: Sequence[str],
+    destinations: Path | None,
 ) -> int:
     """
     Serve until the process is told to stop.
@@ -61,8 +61,7 @@ def serve(
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    wanted = [Destination(url=url) for url in forward]
-    wanted += [] if destinations is None else read_destinations(destinations)
+    wanted = all_destinations(forward, destinations)
     forwarder = Forwarder(db, wanted) if wanted else None
     _log_to_standard_error()
 

@@ -16,7 +16,7 @@ from otel_bridge_storage.records import LogRecord, SpanRecord
 
 from otel_bridge.otlp import decode_logs, decode_logs_json, decode_traces, decode_traces_json
 from otel_bridge.otlp.decoded import Decoded, Rejected
-from otel_bridge.receiver.metric_points import count_points, count_points_json
+from otel_bridge.otlp.metric_points import count_points, count_points_json
 
 Record = SpanRecord | LogRecord
 
@@ -91,6 +91,18 @@ class Signal:
             partial.error_message = message
         return response
 
+    def told(self, body: bytes) -> tuple[int, str]:
+        """
+        Read an answer in protobuf: how much was rejected, and why.
+
+        Raises:
+            google.protobuf.message.DecodeError: It is no such message.
+        """
+        response = self.response()
+        response.ParseFromString(body)
+        partial = response.partial_success
+        return getattr(partial, self.rejected_field), partial.error_message
+
 
 def _records(decode: Callable[[bytes], Decoded[Any]]) -> Callable[[bytes], Contents]:
     def read(data: bytes) -> Contents:
@@ -135,3 +147,4 @@ METRICS = Signal(
     readers={Form.PROTO: _points(count_points), Form.JSON: _points(count_points_json)},
 )
 SIGNALS: Sequence[Signal] = (TRACES, LOGS, METRICS)
+BY_NAME = {signal.name: signal for signal in SIGNALS}
