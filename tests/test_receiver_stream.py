@@ -213,9 +213,9 @@ def test_a_locked_database_is_told_to_the_sender_and_passes(tmp_path: Path) -> N
             reply = server.post(request(), kind=JSON)
             assert reply.status == 400
             reply = server.post(json_request(), kind=JSON)
-            assert (reply.status, reply.headers["retry-after"]) == (503, "5")
+            assert (reply.status, reply.headers["retry-after"]) == (503, "2")
             assert reply.json["code"] == 14
-            assert reply.json["details"][0]["retryDelay"] == "5s"
+            assert reply.json["details"][0]["retryDelay"] == "2s"
             assert str(path) not in reply.json["message"]
             ready = server.get("/readyz")
             assert ready.status == 503

@@ -29,6 +29,8 @@ from receiving import (
 )
 from recording_data import eventually, is_whole, rows, run_program, value
 
+from otel_bridge.server.sockets import listen
+
 TOKEN = "sesame-open-for-spans"
 READING = "sesame-open-for-figures"
 no_signals = pytest.mark.skipif(on_windows(), reason="processes are told to stop otherwise there")
@@ -261,6 +263,15 @@ def test_what_makes_no_sense_ends_with_one_line(
     assert found == code
     assert said in complaint
     assert "Traceback" not in complaint
+
+
+def test_answers_are_not_held_back_by_the_kernel() -> None:
+    """
+    Sockets name their protocol, without which asyncio leaves them to collect small answers.
+    """
+    (listening,) = listen("127.0.0.1", 0)
+    with listening:
+        assert listening.proto == socket.IPPROTO_TCP
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:

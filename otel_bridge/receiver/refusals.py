@@ -15,8 +15,8 @@ class Why(Enum):
     """
     A reason, with its HTTP status and its gRPC code.
 
-    A sender tries again what is UNAVAILABLE, OVERLOADED or TOO_SLOW, and nothing else.
-    OVERLOADED is 503, not 429, after which the Python SDK does not try again.
+    A sender tries again what is UNAVAILABLE or OVERLOADED. The latter is 503 and not 429,
+    which older releases of the Python SDK take for final.
     """
 
     MALFORMED = (400, 3)
@@ -25,7 +25,7 @@ class Why(Enum):
     NOT_FOUND = (404, 5)
     WRONG_METHOD = (405, 12)
     TOO_SLOW = (408, 4)
-    TOO_LARGE = (413, 8)
+    TOO_LARGE = (413, 3)
     UNSUPPORTED = (415, 3)
     BROKEN = (500, 13)
     OVERLOADED = (503, 8)

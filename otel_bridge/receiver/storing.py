@@ -21,7 +21,8 @@ from otel_bridge.receiver.refusals import Refusal, Why
 
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
-_RETRY_S = 5
+# A sender of the Python SDK gives up 10 seconds after its first try.
+_RETRY_S = 2
 _LONG_RETRY_S = 30
 
 

@@ -27,7 +27,7 @@ from otel_bridge.receiver.refusals import Refusal, Why
 from otel_bridge.receiver.storing import Commit, Storer, Writes
 from otel_bridge.receiver.tally import Tally
 
-_DRAINING_RETRY_S = 5
+_DRAINING_RETRY_S = 2
 
 
 class IngestStream:

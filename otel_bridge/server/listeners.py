@@ -156,7 +156,7 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
         ("grpc.server_handshake_timeout_ms", int(limits.head_s * _MS)),
         ("grpc.max_connection_idle_ms", int(limits.idle_s * _MS)),
         ("grpc.max_concurrent_streams", _STREAMS),
-        # The receiver unpacks gzip itself: gRPC would not look how much comes out of it.
+        # The receiver unpacks gzip itself, off the event loop and within its own bounds.
         ("grpc.per_message_decompression", 0),
         ("grpc.compression_enabled_algorithms_bitset", _IDENTITY_AND_GZIP),
     ]
