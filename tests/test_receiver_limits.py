@@ -5,6 +5,7 @@ A receiver takes on no more than it was told to, and says when to come back.
 import http.client
 import socket
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from receiving import JSON, PROTO, START_S, Served, locked, packed, request, served
 from recording_data import eventually, value
 
-from otel_bridge.receiver import Limits
+from otel_bridge.receiver import Limits, Refusal
+from otel_bridge.receiver.bodies import gunzip
 
 KIB = 1024
 SMALL = Limits().with_body(100 * KIB)
@@ -155,6 +157,22 @@ def test_a_body_that_does_not_come_is_408(tmp_path: Path) -> None:
         assert b"connection: close" in answer.lower()
         assert in_hand(server) == (0, 0)
         assert server.post(request()).status == 200
+
+
+def test_gzip_takes_no_more_memory_than_a_body_may() -> None:
+    """
+    Of 200 MiB of zeros, packed small, no more is unpacked than shows that it is too long.
+    """
+    bomb = packed(bytes(2**20)) + packed(bytes(200 * 2**20))
+    limits = Limits().with_body(2 * 2**20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refusal, match="longer"):
+            gunzip(bomb, limits)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * limits.body_bytes
 
 
 def test_a_body_may_be_as_long_as_one_allows() -> None:

@@ -4,7 +4,7 @@ the database refuses all but the records at fault.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,7 +57,6 @@ class Storer:
 
     Args:
         writer: Where to.
-        pause: Waits so many seconds; True if time is too short to do so again.
 
     Attributes:
         works: Whether the last try found that the database can be written.
@@ -69,13 +68,11 @@ class Storer:
         limits: Limits,
         *,
         complain: RareWarnings,
-        pause: Callable[[float], bool],
     ) -> None:
         self.works = True
         self._writer = writer
         self._limits = limits
         self._complain = complain
-        self._pause = pause
 
     def store(self, jobs: Sequence[Job]) -> list[Commit]:
         """
@@ -142,8 +139,9 @@ class Storer:
             try:
                 applied = self._writer.write(records)
             except TryAgainError as error:
-                if time.monotonic() + pause > deadline or self._pause(pause):
+                if time.monotonic() + pause > deadline:
                     raise self._unavailable(error, _RETRY_S) from error
+                time.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
             except GiveUpError as error:
                 raise self._unavailable(error, _LONG_RETRY_S) from error

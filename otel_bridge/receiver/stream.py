@@ -63,8 +63,7 @@ class IngestStream:
         self._policy = policy
         self._complain = complain
         self._loop = asyncio.get_running_loop()
-        self._hurry = threading.Event()
-        self._storer = Storer(writer, limits, complain=complain, pause=self._hurry.wait)
+        self._storer = Storer(writer, limits, complain=complain)
         self._arrived: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._decoded = Handover(limits)
         self._threads = [
@@ -137,10 +136,9 @@ class IngestStream:
 
     def drain(self) -> None:
         """
-        Take nothing new. A database that cannot be written is waited for no longer.
+        Take nothing new.
         """
         self.draining = True
-        self._hurry.set()
 
     async def close(self) -> None:
         """
