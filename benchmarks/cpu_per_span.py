@@ -1,9 +1,9 @@
 """
 What a stored span costs in processor time, in the process of the agent.
 
-First what the ingest alone takes, by the size of the batches that reach it; then all of a
-program that does nothing but make spans, less what the same program takes with no
-processor.
+First what decoding OTLP and the ingest alone take, by the size of the batches that reach
+the ingest, and how much of that is not inside SQLite; then all of a program that does
+nothing but make spans, less what the same program takes with no processor.
 """
 
 import time
@@ -21,6 +21,7 @@ from _baselines import (
     write_plainly,
 )
 from _measure import folder, in_turns, parser, show, show_machine
+from _sqlite_time import Spent, time_in_sqlite
 from _workload import Piece, play, provider, records, spans, traces
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
@@ -29,27 +30,55 @@ from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.records import SpanRecord
 
 from otel_bridge.dialects.registry import Dialects
+from otel_bridge.otlp.decode import decode_traces
+from otel_bridge.otlp.encode import encode_traces
 from otel_bridge.pricing import GenaiPrices
 from otel_bridge.processor import RunLogSpanProcessor
 
 _ENCODING = "OTLP encoding alone"
 _PLAIN = "plain sqlite3, 1 per commit"
+_LARGE = 500
 
 
-def ingest(work: Sequence[SpanRecord], first: Sequence[SpanRecord], batch: int) -> float:
+def ingest(
+    work: Sequence[SpanRecord],
+    first: Sequence[SpanRecord],
+    batch: int,
+    spent: Spent | None = None,
+) -> float:
     """
     Store records and give the processor time of one, in microseconds.
 
     Args:
         first: Stored before, without being counted.
+        spent: What SQLite takes, which is left out.
     """
+    spent = spent or Spent()
     with folder() as place, open_database(place / "runs.db") as database:
         ingestor = Ingestor(database, reader=Dialects(), pricer=GenaiPrices())
         ingestor.apply(first)
-        begin = time.process_time()
+        begin = time.process_time() - spent.seconds
         for start in range(0, len(work), batch):
             ingestor.apply(work[start : start + batch])
-        return (time.process_time() - begin) / len(work) * 1e6
+        return (time.process_time() - spent.seconds - begin) / len(work) * 1e6
+
+
+def python_alone(work: Sequence[SpanRecord], first: Sequence[SpanRecord], batch: int) -> float:
+    """
+    Store records and give the processor time of one that is not inside SQLite.
+    """
+    with time_in_sqlite() as spent:
+        return ingest(work, first, batch, spent)
+
+
+def decode(requests: Sequence[bytes], spans: int) -> float:
+    """
+    Decode OTLP requests and give the processor time of a span, in microseconds.
+    """
+    begin = time.process_time()
+    for request in requests:
+        decode_traces(request)
+    return (time.process_time() - begin) / spans * 1e6
 
 
 def encode(work: Sequence[ReadableSpan], batch: int) -> float:
@@ -103,8 +132,8 @@ def main() -> None:
     Measure and print.
     """
     options = parser(__doc__, runs=5)
-    options.add_argument("--traces", type=int, default=100, help="of twenty spans, for each run")
-    options.add_argument("--batches", type=int, nargs="+", default=[500, 20, 1])
+    options.add_argument("--traces", type=int, default=200, help="of twenty spans, for each run")
+    options.add_argument("--batches", type=int, nargs="+", default=[4000, 500, 20, 1])
     chosen = options.parse_args()
     pieces = traces(chosen.traces, seed=chosen.seed)
     work, sdk_work = records(pieces, seed=chosen.seed), spans(pieces, seed=chosen.seed)
@@ -116,6 +145,13 @@ def main() -> None:
         f"ingest, batches of {batch}": partial(ingest, few if batch == 1 else work, first, batch)
         for batch in chosen.batches
     }
+    cases |= {
+        f"of that in Python, batches of {batch}": partial(python_alone, work, first, batch)
+        for batch in chosen.batches
+        if batch >= _LARGE
+    }
+    requests = [encode_traces(work[at : at + 500]) for at in range(0, len(work), 500)]
+    cases["decoding OTLP"] = partial(decode, requests, len(work))
     cases[_ENCODING] = partial(encode, sdk_work, 500)
     cases["plain sqlite3, 500 per commit"] = partial(plainly, work, 500)
     cases[_PLAIN] = partial(plainly, few, 1)

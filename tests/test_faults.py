@@ -161,7 +161,7 @@ def test_a_small_disk_fills_and_is_cleared(tmp_path: Path) -> None:
     """
     if os.geteuid() != 0:
         pytest.skip("mounting a small disk needs root")
-    # The write-ahead log alone takes some 4 MiB before it begins again.
+    # The write-ahead log alone takes some 8 MiB before it begins again.
     with small_disk(tmp_path / "disk", 16 * KB * KB) as place:
         path, filler = place / "runs.db", place / "filler"
         with fault_program(path) as program:

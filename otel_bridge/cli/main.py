@@ -27,6 +27,7 @@ from otel_bridge.cli import (
 )
 from otel_bridge.cli.failures import guard
 from otel_bridge.cli.formats import Format, Status
+from otel_bridge.own_process import prepare_own_process
 
 P = ParamSpec("P")
 
@@ -47,6 +48,7 @@ def main() -> None:
     """
     Run the program with the arguments it was started with.
     """
+    prepare_own_process()
     sys.exit(run_with(sys.argv[1:]))
 
 

@@ -35,7 +35,7 @@ def number(attributes: Mapping[str, Any], names: Names) -> float | None:
         value = attributes.get(name)
         if isinstance(value, str) and _NUMBER.fullmatch(value):
             value = float(value)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             continue
         if 0 <= value < 2**63 and math.isfinite(value):
             return float(value)
@@ -54,7 +54,7 @@ def flag(attributes: Mapping[str, Any], name: str) -> bool | None:
     Read a truth value, or the word for one.
     """
     value = attributes.get(name)
-    if not isinstance(value, bool | str):
+    if not isinstance(value, (bool, str)):
         return None
     return True if value in _TRUE else False if value in _FALSE else None
 

@@ -58,13 +58,12 @@ class Deciding:
 
     def _find(self, span: SpanRecord) -> Candidates:
         found: list[tuple[Dialect, bool]] = []
-        for dialect, by_values in self._dialects:
-            failed = detected = False
+        for dialect, ask in self._dialects:
             try:
-                detected = not by_values and dialect.detects(span)
+                detected = None if ask else dialect.detects(span)
             except Exception:  # noqa: BLE001 (it fails once more where that is reported)
-                failed = True
-            if by_values or failed:
+                detected = None
+            if detected is None:
                 found.append((dialect, True))
             elif detected:
                 found.append((dialect, False))

@@ -12,15 +12,22 @@ from otel_bridge_storage.readings import Message
 from otel_bridge.dialects import lenient
 from otel_bridge.dialects.chat_messages import message_of, role_of, text_message, tool_call
 
+# What is nearly always one is told by that, without asking whether it behaves like one.
+_MAPS = (dict, Mapping)
+
 
 def is_content(value: Any) -> bool:
     """
     Tell a message of this form by its parts, which have no `type`.
     """
-    parts = value.get("parts") if isinstance(value, Mapping) else None
-    return isinstance(parts, list | tuple) and any(
-        isinstance(part, Mapping) and "type" not in part for part in parts
-    )
+    parts = value.get("parts") if isinstance(value, _MAPS) else None
+    if not isinstance(parts, (list, tuple)):
+        return False
+    # Every message of every call is looked at: a generator would cost more than the rest.
+    for part in parts:  # noqa: SIM110
+        if isinstance(part, _MAPS) and "type" not in part:
+            return True
+    return False
 
 
 def contents(value: Any, default_role: str) -> tuple[Message, ...]:
@@ -31,7 +38,7 @@ def contents(value: Any, default_role: str) -> tuple[Message, ...]:
         return (text_message(default_role, value),)
     if isinstance(value, Mapping):
         return (content_message(value, default_role),) if value.get("parts") else ()
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return tuple(message for item in value for message in contents(item, default_role))
     return ()
 
@@ -43,7 +50,7 @@ def content_message(
     Convert one content; one whose parts are all answers of tools has the role `tool`.
     """
     told = content.get("parts")
-    parts = [_part(part) for part in told] if isinstance(told, list | tuple) else []
+    parts = [_part(part) for part in told] if isinstance(told, (list, tuple)) else []
     role = role_of(content.get("role"), default_role)
     if parts and all(part["type"] == "tool_call_response" for part in parts):
         role = "tool"

@@ -76,7 +76,7 @@ def messages(value: Any, default_role: str) -> Messages:
         return _all([_message(value if parsed is None else parsed, default_role)])
     if isinstance(value, Mapping):
         return _all([_message(value, default_role)])
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return _all(_message(item, default_role) for item in value)
     return ()
 
@@ -170,7 +170,7 @@ def _asked_once(source: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _system(value: Any) -> Messages:
-    if not value or isinstance(value, bool | int | float | bytes):
+    if not value or isinstance(value, (bool, int, float, bytes)):
         return ()
     parts = lenient.structure(value)
     if isinstance(parts, dict):

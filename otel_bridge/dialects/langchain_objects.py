@@ -222,7 +222,7 @@ def _repeats(part: Any, asked: set[str]) -> bool:
 
 
 def _generations(output: Any) -> list[dict[str, Any]]:
-    if not isinstance(output, Mapping):
+    if not output or not isinstance(output, Mapping):
         return []
     outer = output.get("generations")
     if not isinstance(outer, list):
@@ -242,6 +242,8 @@ def _generated(generation: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _metadata(output: Any) -> list[Mapping[str, Any]]:
+    if not output:
+        return []
     found = [data.get("response_metadata") for data in answers(output)]
     if isinstance(output, Mapping):
         found += [output.get("llm_output"), output.get("llmOutput")]

@@ -62,7 +62,7 @@ def number(attributes: Mapping[str, Any], names: Names) -> float | None:
     """
     for name in names:
         value = attributes.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             continue
         if 0 <= value <= _MAX_INTEGER and math.isfinite(value):
             return float(value)
@@ -99,7 +99,7 @@ def texts(attributes: Mapping[str, Any], names: Names) -> tuple[str, ...]:
         if isinstance(value, str):
             parsed = parse_json(value)
             value = parsed if isinstance(parsed, list) else [value]
-        if isinstance(value, list | tuple):
+        if isinstance(value, (list, tuple)):
             found = tuple(clean(item) for item in value if isinstance(item, str) and item)
             if found:
                 return found
@@ -129,9 +129,11 @@ def structure(value: Any) -> Any:
     """
     if isinstance(value, str):
         value = parse_json(value) if value.lstrip()[:1] in ("{", "[") else None
+    if value is None:
+        return None
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return list(value)
     return None
 
@@ -196,7 +198,7 @@ def _finite(value: Any) -> Any:
         return value if math.isfinite(value) else str(value)
     if isinstance(value, Mapping):
         return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def as_json(value: Any) -> str | None:

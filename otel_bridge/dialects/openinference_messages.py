@@ -91,7 +91,7 @@ def _texts(attributes: Mapping[str, Any], name: str, path: tuple[str, str], role
     Read the prompts or the choices of a completion of text: one attribute each, or a list.
     """
     told = attributes.get(name)
-    listed = told if isinstance(told, list | tuple) else ()
+    listed = told if isinstance(told, (list, tuple)) else ()
     nested = (_leaf(item, *path) for _, item in _in_order(_tree(attributes, f"{name}.")))
     found = (text for text in (*listed, *nested) if isinstance(text, str) and text)
     return tuple(text_message(role, lenient.as_content(text) or "") for text in found)

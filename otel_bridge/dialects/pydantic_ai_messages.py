@@ -75,7 +75,7 @@ def readable(event: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(inner, Mapping):
         told["message"] = readable(inner)
     content = told.get("content")
-    if isinstance(content, list | tuple):
+    if isinstance(content, (list, tuple)):
         told["content"] = [_part(part) for part in content]
     return told
 

@@ -73,7 +73,7 @@ def _conversation(value: Any, role: str) -> tuple[Message, ...]:
     found: tuple[Message, ...] = ()
     if isinstance(told, dict):
         found = langchain.state_messages(told, role)
-    if not found and isinstance(told, dict | list):
+    if not found and isinstance(told, (dict, list)):
         found = answer_in(told).output if role == "assistant" else request_messages(told)
     if found:
         return found[-1:] if role == "assistant" else found
@@ -91,4 +91,4 @@ def _only_argument(told: Any) -> Any:
         positional, named = told["args"], told.get("kwargs")
         values = list(positional) if isinstance(positional, list) else [positional]
         values += named.values() if isinstance(named, dict) else []
-    return values[0] if len(values) == 1 and isinstance(values[0], str | dict) else told
+    return values[0] if len(values) == 1 and isinstance(values[0], (str, dict)) else told

@@ -214,7 +214,7 @@ def other_value(value: Any) -> Any:
         return value + b"~" if value else value
     if isinstance(value, Mapping):
         return {key: other_value(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [other_value(item) for item in value]
     return value
 

@@ -178,7 +178,7 @@ def _flat(told: Mapping[str, Any]) -> dict[str, Any]:
     """
     Lift the parts beside the counts; a part of one name is not told twice.
     """
-    flat = {name: value for name, value in told.items() if not isinstance(value, Mapping | list)}
+    flat = {name: value for name, value in told.items() if not isinstance(value, (Mapping, list))}
     for name in _DETAILS:
         if isinstance(details := told.get(name), Mapping):
             for part, value in details.items():

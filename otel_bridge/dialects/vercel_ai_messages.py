@@ -46,7 +46,7 @@ def sent(attributes: Mapping[str, Any]) -> Messages:
     if prompt := lenient.value(attributes, ("ai.prompt",)):
         return _prompt(prompt)
     values = attributes.get(next((name for name in _VALUES if name in attributes), ""))
-    found = values if isinstance(values, list | tuple) else [values]
+    found = values if isinstance(values, (list, tuple)) else [values]
     return tuple(text_message("user", _unquoted(value)) for value in found if value)
 
 

@@ -10,7 +10,7 @@ down the tree; a branch in which nothing changes is not followed.
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select
@@ -23,6 +23,8 @@ from otel_bridge_storage.span_rows import PLACE_COLUMNS, Key, link_key
 from otel_bridge_storage.statements import KEYS, Lookup
 
 _OWN_SESSION, _OWN_USER = 1, 2
+# Looking up a member of an enumeration takes ten times as long as looking up a name.
+_RUN, _OTHER = Role.RUN, Role.OTHER
 
 _FIND_CHILDREN = Lookup(
     select(*PLACE_COLUMNS).where(KEYS), spans.c.trace_id, spans.c.parent_span_id
@@ -69,7 +71,7 @@ class Node:
     own_run_id: str | None = None
     own_session_id: str | None = None
     own_user_id: str | None = None
-    bound: Surroundings = field(default_factory=Surroundings)
+    bound: Surroundings = _NOWHERE
     stored: Surroundings | None = None
     stored_role: Role | None = None
 
@@ -94,21 +96,22 @@ class Node:
         Say what the children are in.
         """
         bound = self.bound
-        if self.role is Role.OTHER:
+        if self.role is _OTHER:
             return bound
-        outer = None if self.role is Role.RUN else self.id
+        outer = None if self.role is _RUN else self.id
         return Surroundings(bound.run_id, outer, bound.session_id, bound.user_id)
 
     def bind(self, around: Surroundings) -> None:
         """
         Take what the parent hands down, and what is the span's own before it.
         """
+        run_id, outer_call, session_id, user_id = around
         self.bound = Surroundings(
-            run_id=self.own_run_id if self.role is Role.RUN else around.run_id,
+            self.own_run_id if self.role is _RUN else run_id,
             # What goes on elsewhere is no part of the call that set it going.
-            outer_call=None if self.linked else around.outer_call,
-            session_id=self.own_session_id or around.session_id,
-            user_id=self.own_user_id or around.user_id,
+            None if self.linked else outer_call,
+            self.own_session_id or session_id,
+            self.own_user_id or user_id,
         )
 
 
@@ -225,13 +228,15 @@ def arrived_node(row_id: int, span: SpanRecord, reading: Reading, stored: Node |
     """
     Make a node of a span that just arrived.
     """
+    above = parent_key(span.trace_id, span.parent_span_id)
+    link = link_key(span) if above is None else None
     node = Node(
         id=row_id,
         key=span.key,
-        parent_key=key_above(span),
+        parent_key=above or link,
         role=reading.role,
         start_ns=span.start_ns,
-        linked=link_key(span) is not None,
+        linked=link is not None,
         own_run_id=own_run_id(span, reading),
         own_session_id=reading.session_id,
         own_user_id=reading.user_id,

@@ -3,6 +3,7 @@ LLM calls and tool calls as rows: what one span says of its call, before copies 
 """
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from otel_bridge_storage.moments import PICO
@@ -52,9 +53,9 @@ def llm_call_row(
         "emitted_cost_source": None if emitted is None else reading.dialect,
         "service_tier": text(call.service_tier),
         "time_to_first_chunk_ns": call.time_to_first_chunk_ns,
-        "finish_reasons": json.dumps(list(call.finish_reasons)),
-        "input_messages": json.dumps(unit.message_ids(call.input or logged[0])),
-        "output_messages": json.dumps(unit.message_ids(call.output or logged[1])),
+        "finish_reasons": _json_list(tuple(call.finish_reasons)),
+        "input_messages": str(unit.message_ids(call.input or logged[0])),
+        "output_messages": str(unit.message_ids(call.output or logged[1])),
         "agent_name": text(reading.agent_name),
         "labels": _labels(reading),
     }
@@ -83,7 +84,12 @@ def text(value: str | None) -> str | None:
     """
     Make a text that telemetry gave fit to be stored.
     """
-    return None if value is None else clean(value)
+    return value if value is None or value.isascii() else clean(value)
+
+
+@lru_cache(maxsize=1000)
+def _json_list(texts: tuple[str, ...]) -> str:
+    return json.dumps(texts)
 
 
 def _timing(span: SpanRecord, reading: Reading) -> dict[str, Any]:

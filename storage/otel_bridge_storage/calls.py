@@ -48,7 +48,8 @@ def settle_llm_calls(unit: Unit) -> None:
                 "counted": int(verdict.counted),
                 "not_counted_because": verdict.because,
             }
-            rows.append(row | price_columns(unit.pricer, row))
+            row.update(price_columns(unit.pricer, row))
+            rows.append(row)
     known = unit.known_before(members)
     before = unit.select(_BEFORE, known)
     unit.delete(_DELETE, known)

@@ -3,6 +3,7 @@ Rows that are stored once and referred to: messages, resources and scopes.
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -86,19 +87,22 @@ class Texts:
         self._connection = connection
         self._numbers = numbers
         self._known = known
-        self._announced: dict[str, bytes] = {}
-        self._pending: dict[bytes, str] = {}
+        self._ids: dict[str, int] = {}
+        self._pending: dict[str, bytes] = {}
         self.stored: dict[bytes, int] = {}
-        self.dump = encoder(self.id)
+        self.dump = encoder(self._ids.__getitem__)
 
     def announce(self, body: str) -> None:
         """
         Tell of a text that an id will be asked for.
         """
-        if body not in self._announced:
-            digest = self._announced[body] = text_hash(body)
-            if digest not in self.stored and digest not in self._known.messages:
-                self._pending[digest] = body
+        if body not in self._ids and body not in self._pending:
+            digest = text_hash(body)
+            row_id = self._known.messages.get(digest)
+            if row_id is None:
+                self._pending[body] = digest
+            else:
+                self._ids[body] = row_id
 
     def store(self) -> None:
         """
@@ -106,7 +110,8 @@ class Texts:
         """
         if not self._pending:
             return
-        wanted, self._pending = self._pending, {}
+        wanted = {digest: body for body, digest in self._pending.items()}
+        self._pending.clear()
         for row in _FIND_MESSAGES.rows(self._connection, list(wanted)):
             self.stored[row.hash] = row.id
         new = {
@@ -115,14 +120,24 @@ class Texts:
         rows = [{"id": new[d], "hash": d, "body": wanted[d]} for d in new]
         _INSERT_MESSAGES.write(self._connection, rows)
         self.stored.update(new)
+        self._ids.update((body, self.stored[digest]) for digest, body in wanted.items())
+
+    def ids(self, bodies: Sequence[str]) -> list[int]:
+        """
+        Give the row ids of texts, storing those that are new.
+        """
+        ids = self._ids
+        if not all(body in ids for body in bodies):
+            for body in bodies:
+                self.announce(body)
+            self.store()
+        return [ids[body] for body in bodies]
 
     def id(self, body: str) -> int:
         """
         Give the row id of a text that was announced and stored.
         """
-        digest = self._announced[body]
-        row_id = self.stored.get(digest)
-        return self._known.messages[digest] if row_id is None else row_id
+        return self._ids[body]
 
 
 class Origins:

@@ -15,9 +15,10 @@ from otel_bridge_storage.span_binding import home
 from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.step_rows import Turn
 from otel_bridge_storage.unit import Change, Unit
-from otel_bridge_storage.values import dump, prepare
+from otel_bridge_storage.values import prepare
 
 START, END = "start", "end"
+_OTHER = Role.OTHER
 _STARTS = {Role.RUN: "run.started", Role.LLM: "llm_call.started", Role.TOOL: "tool.started"}
 _ENDS = {Role.LLM: "llm_call.completed", Role.TOOL: "tool.committed"}
 
@@ -104,29 +105,33 @@ def _surfaces(unit: Unit, row: Any) -> bool:
 def _told(
     unit: Unit, events: Mapping[int, Sequence[FactReading]]
 ) -> Iterable[tuple[int, FactReading]]:
-    for change in unit.changes.values():
-        yield from ((change.id, fact) for fact in _span_facts(change))
-        yield from ((change.id, fact) for fact in change.reading.facts)
+    for row_id, change in unit.changes.items():
+        reading = change.reading
+        if reading.role is not _OTHER:
+            for fact in _span_facts(change):
+                yield (row_id, fact)
+        for fact in reading.facts:
+            yield (row_id, fact)
     for span, facts in events.items():
-        yield from ((span, fact) for fact in facts)
+        for fact in facts:
+            yield (span, fact)
 
 
-def _span_facts(change: Change) -> Iterable[FactReading]:
+def _span_facts(change: Change) -> list[FactReading]:
     reading, span = change.reading, change.record
-    if reading.role is Role.OTHER:
-        return
     run = reading.run
+    facts = []
     if run is None or run.tells_start:
-        yield FactReading(
-            key=START,
-            kind=_STARTS[reading.role],
-            time_ns=start_of(span, reading),
-            iteration=reading.iteration,
+        time_ns, kind = start_of(span, reading), _STARTS[reading.role]
+        facts.append(
+            FactReading(key=START, kind=kind, time_ns=time_ns, iteration=reading.iteration)
         )
     if span.end_ns is not None and (run is None or run.tells_end):
-        yield FactReading(
-            key=END, kind=_end_kind(change), time_ns=span.end_ns, iteration=reading.iteration
+        kind = _end_kind(change)
+        facts.append(
+            FactReading(key=END, kind=kind, time_ns=span.end_ns, iteration=reading.iteration)
         )
+    return facts
 
 
 def _end_kind(change: Change) -> str:
@@ -136,14 +141,15 @@ def _end_kind(change: Change) -> str:
         if reading.run.status == "cancelled":
             return "run.cancelled"
         return "run.failed" if failed else "run.finished"
-    if reading.role is Role.LLM and failed:
+    if failed and reading.role is Role.LLM:
         return "llm_call.failed"
     return _ENDS[reading.role]
 
 
 def _announce(unit: Unit, entries: Sequence[tuple[int, int, FactReading]]) -> None:
     for _, _, fact in entries:
-        prepare(fact.data, unit.texts.announce)
+        if fact.data:
+            prepare(fact.data, unit.texts.announce)
     unit.texts.store()
 
 
@@ -157,7 +163,7 @@ def _row(
         _note_turn(unit, run_id, span, fact)
     data = None
     if fact.key not in (START, END) or fact.data:
-        data = dump(prepare(fact.data, unit.texts.announce), unit.texts.id)
+        data = unit.texts.dump(prepare(fact.data, unit.texts.announce))
     return {
         "seq": number,
         "bound_seq": number,

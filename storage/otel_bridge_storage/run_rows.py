@@ -62,6 +62,15 @@ class Segment:
     writer_id: str | None
 
 
+def told_messages(segments: Sequence[Segment]) -> list[Message]:
+    """
+    List the messages that `identity` asks for the row ids of: question and answer.
+    """
+    runs = [s.reading.run for s in segments if s.reading.run is not None]
+    told = (_last(_asked(r.input) for r in runs), _last(_answer(r.output) for r in runs))
+    return [message for message in told if message is not None]
+
+
 def identity(unit: Unit, run_id: str, segments: Sequence[Segment]) -> dict[str, Any]:
     """
     Give the columns that a run's own spans tell, the earliest span first.

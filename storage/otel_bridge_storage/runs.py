@@ -21,6 +21,7 @@ from otel_bridge_storage.run_rows import (
     is_implicit,
     kept_identity,
     run_row,
+    told_messages,
 )
 from otel_bridge_storage.run_totals import gather, hints
 from otel_bridge_storage.schema import run_log, runs, spans
@@ -150,6 +151,9 @@ def _hear(
 
 def _identities(unit: Unit, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     segments = _segments(unit, run_ids)
+    for spans_of_run in segments.values():
+        unit.announce(told_messages(spans_of_run))
+    unit.texts.store()
     found = {run_id: identity(unit, run_id, own) for run_id, own in segments.items()}
     unsure = [
         run_id

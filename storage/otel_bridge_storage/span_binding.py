@@ -14,6 +14,7 @@ from otel_bridge_storage.span_rows import Key
 from otel_bridge_storage.statements import Rows
 from otel_bridge_storage.unit import Unit
 
+_RUN, _LLM, _TOOL, _OTHER = Role.RUN, Role.LLM, Role.TOOL, Role.OTHER
 _BINDING = ("role", "run_id", "outer_call", "session_id", "user_id", "names")
 _INSERT_SPANS = Rows(insert(spans).values({c.name: bindparam(c.name) for c in spans.columns}))
 _UPDATE_SPANS = Rows(
@@ -115,7 +116,7 @@ def binding_of(node: Node) -> dict[str, Any]:
     Give the columns of a span's row that say what it is bound to.
     """
     return {
-        "role": None if node.role is Role.OTHER else node.role.value,
+        "role": None if node.role is _OTHER else node.role.value,
         "run_id": node.bound.run_id,
         "outer_call": node.bound.outer_call,
         "session_id": node.bound.session_id,
@@ -125,18 +126,18 @@ def binding_of(node: Node) -> dict[str, Any]:
 
 
 def _mark(unit: Unit, node: Node) -> None:
-    roles = {node.role, node.stored_role}
-    if Role.LLM in roles:
-        unit.dirty_calls.add(node.id)
-    if Role.TOOL in roles:
-        unit.dirty_tools.add(node.id)
+    for role in (node.role, node.stored_role):
+        if role == _LLM:
+            unit.dirty_calls.add(node.id)
+        elif role == _TOOL:
+            unit.dirty_tools.add(node.id)
     before = node.stored
     if before and (before.session_id, before.user_id) != (
         node.bound.session_id,
         node.bound.user_id,
     ):
         unit.fresh_runs.update((home_in(before, node.key[0]), home(node)))
-    if node.stored_role is Role.RUN and node.stored is not None and node.stored.run_id:
+    if node.stored_role is _RUN and node.stored is not None and node.stored.run_id:
         unit.fresh_runs.add(node.stored.run_id)
         unit.reshaped_runs.add(node.stored.run_id)
     if node.own_run_id:

@@ -6,8 +6,10 @@ working out parameters and results anew each time would cost more than the datab
 Errors are therefore the driver's own; `Database.transaction` gives them SQLAlchemy's form.
 """
 
+import re
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -16,6 +18,8 @@ from sqlalchemy.sql.elements import ColumnElement
 
 _MARK = "keys_go_here"
 _CHUNK = 4096
+_TOGETHER = (50, 10)
+_INSERTED = re.compile(r"^INSERT .* VALUES (\((?:\?, )*\?\))$")
 
 KEYS: ColumnElement[bool] = literal_column(_MARK)
 
@@ -72,7 +76,7 @@ class Lookup:
             # Few lengths of list make few statements, which the driver keeps prepared.
             size = 1 << (len(part) - 1).bit_length()
             part += [part[-1]] * (size - len(part))
-            flat = tuple(v for key in part for v in key) if len(self._on) > 1 else tuple(part)
+            flat = tuple(chain.from_iterable(part)) if len(self._on) > 1 else tuple(part)
             chunks.append((self._text(dialect, size), flat))
         return chunks
 
@@ -105,12 +109,35 @@ class Rows:
         if not rows:
             return
         text, values_of = self._text(connection.dialect)
+        values = list(map(values_of, rows))
         cursor = connection.connection.cursor()
-        if len(rows) == 1:
-            cursor.execute(text, values_of(rows[0]))
-        else:
-            cursor.executemany(text, list(map(values_of, rows)))
+        rest = self._write_together(cursor, text, values)
+        if len(rest) == 1:
+            cursor.execute(text, rest[0])
+        elif rest:
+            cursor.executemany(text, rest)
         cursor.close()
+
+    def _write_together(self, cursor: Any, text: str, values: list[Any]) -> list[Any]:
+        """
+        Insert as many rows as may be with statements of many rows each; give the others.
+
+        SQLite's driver lets go of Python's lock for each run of a statement, and another
+        thread that is at work then keeps it for its whole turn: row by row, a batch would
+        wait some hundred turns.
+        """
+        row = _INSERTED.search(text)
+        if row is None:
+            return values
+        done = 0
+        # Few lengths make few statements, which the driver keeps prepared.
+        for size in _TOGETHER:
+            many = text + f", {row[1]}" * (size - 1)
+            while len(values) - done >= size:
+                part = chain.from_iterable(values[done : done + size])
+                cursor.execute(many, tuple(part))
+                done += size
+        return values[done:]
 
     def _text(self, dialect: Dialect) -> tuple[str, Callable[[Mapping[str, Any]], Any]]:
         known = self._texts.get(dialect.name)

@@ -277,9 +277,7 @@ class Unit:
         """
         Give the row ids of messages, storing those that are new.
         """
-        self.announce(messages)
-        self.texts.store()
-        return [self.texts.id(message.body) for message in messages]
+        return self.texts.ids([message.body for message in messages]) if messages else []
 
     def stored_texts(self, ids: set[int]) -> dict[int, str]:
         """
@@ -291,8 +289,4 @@ class Unit:
         """
         Give the row id of a text, storing it if it is new.
         """
-        if body is None:
-            return None
-        self.texts.announce(body)
-        self.texts.store()
-        return self.texts.id(body)
+        return None if body is None else self.texts.ids((body,))[0]

@@ -271,13 +271,13 @@ def _prepare(value: Any, found: Callable[[str], None] | None) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else {"$double": str(value)}
-    if isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, (bytes, bytearray, memoryview)):
         return {"$bytes": base64.b64encode(value).decode("ascii")}
     if kind is dict or (kind is not list and kind is not tuple and isinstance(value, Mapping)):
         inner = {str(key): _prepare(item, found) for key, item in value.items()}
         tagged = any(key.startswith("$") for key in inner)
         return {"$map": inner} if tagged else inner
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, (list, tuple, set, frozenset)):
         return [_prepare(item, found) for item in value]
     return _prepare(str(value), found)
 
@@ -321,7 +321,9 @@ def clean(text: str) -> str:
     """
     Replace lone surrogates, which neither OTLP nor a database can hold in a text.
     """
-    return text if _is_utf8(text) else text.encode("utf-8", "replace").decode("utf-8")
+    if text.isascii() or _is_utf8(text):
+        return text
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _is_utf8(text: str) -> bool:
