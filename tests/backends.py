@@ -16,6 +16,7 @@ from otel_bridge_storage.addresses import address_of
 from otel_bridge_storage.columns import metadata
 from otel_bridge_storage.ingest import Applied, Ingestor
 from otel_bridge_storage.opening import open_database
+from otel_bridge_storage.read_ahead import ReadSpan
 from otel_bridge_storage.read_engine import ReadEngine
 from otel_bridge_storage.records import Arrival
 from otel_bridge_storage.run_store import RunStore
@@ -93,7 +94,7 @@ class Backend:
             connection.execute(statement.encode())
 
 
-def store(target: str, batches: Iterable[Sequence[Arrival]]) -> list[Applied]:
+def store(target: str, batches: Iterable[Sequence[Arrival | ReadSpan]]) -> list[Applied]:
     """
     Store batches one after another.
     """

@@ -48,7 +48,9 @@ async def send_all(target: str, requests: Sequence[Sent], limits: Limits) -> lis
     Send requests at once, and give what came of each.
     """
     writer = DatabaseWriter(target, reader=READER, pricer=PRICER)
-    stream = IngestStream(writer, limits, policy=ContentPolicy(), complain=RareWarnings(0.0))
+    stream = IngestStream(
+        writer, limits, reader=READER, policy=ContentPolicy(), complain=RareWarnings(0.0)
+    )
     try:
         jobs = [
             Job(signal=signal, transport="http", form=form, body=body, share=stream.enter())

@@ -113,7 +113,11 @@ def test_a_committed_step_replaces_what_its_call_told(tmp_path: Path) -> None:
     Whoever follows the stream has each step once: what a runtime commits takes the place
     of what the run's input or a call had told.
     """
-    _emit(tmp_path / "runs.db", story()[:5])
+    with _bridge(tmp_path / "runs.db") as bridge:
+        # In one batch, what is replaced at once would not have been told.
+        for fact in story()[:5]:
+            bridge.emit(fact)
+            assert bridge.force_flush()
     told = [(item.type, step) for item in _stream(tmp_path / "runs.db") for step in item.steps]
     assert [(kind, step.role, step.content) for kind, step in told] == [
         ("run_started", "user", "plan"),

@@ -54,7 +54,7 @@ class Handover:
             records = size = 0
             while self._jobs:
                 job = self._jobs[0]
-                records += len(job.contents.records)
+                records += len(job.arrivals)
                 size += job.share.size
                 if taken and not self._fits(records, size):
                     break

@@ -3,10 +3,14 @@ A request on its way through the receiver, and what became of it.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from otel_bridge_storage.read_ahead import ReadSpan
+from otel_bridge_storage.records import Arrival
+
 from otel_bridge.otlp.decoded import Rejected
-from otel_bridge.otlp.signals import Contents, Form, Signal
+from otel_bridge.otlp.signals import Form, Signal
 from otel_bridge.receiver.budget import Share
 from otel_bridge.receiver.refusals import Refusal
 
@@ -47,6 +51,8 @@ class Job:
         share: Its room in the stream's budget, given back with its answer.
         packed: Whether the body is gzip.
         answer: Told once the request's records are durable, or it is refused.
+        arrivals: What is to be stored.
+        points: Data points of metrics, which are not stored.
         unreadable: What could not be decoded.
         unstorable: What the database refused for good.
         refusal: Why nothing more of it is tried now.
@@ -59,16 +65,11 @@ class Job:
     share: Share
     packed: bool = False
     answer: asyncio.Future[Answer] = field(default_factory=_future)
-    contents: Contents = field(default_factory=Contents)
+    arrivals: Sequence[Arrival | ReadSpan] = ()
+    points: int = 0
+    unreadable: Sequence[Rejected] = ()
     unstorable: list[Rejected] = field(default_factory=list)
     refusal: Refusal | None = None
-
-    @property
-    def unreadable(self) -> list[Rejected]:
-        """
-        What could not be decoded.
-        """
-        return self.contents.rejected
 
     def outcome(self) -> Answer:
         """
@@ -77,7 +78,7 @@ class Job:
         if self.refusal is not None:
             return self.refusal
         rejected = [*self.unreadable, *self.unstorable]
-        kept = len(self.contents.records) - len(self.unstorable) + self.contents.points
+        kept = len(self.arrivals) - len(self.unstorable) + self.points
         count = sum(item.count for item in rejected)
         return Outcome(kept, count, _told(rejected, count, self.signal.things))
 

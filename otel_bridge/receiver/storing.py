@@ -11,10 +11,10 @@ from typing import Protocol
 from otel_bridge_storage.batch_writer import GiveUpError, TryAgainError
 from otel_bridge_storage.ingest import Applied
 from otel_bridge_storage.rare_warnings import RareWarnings, in_short
-from otel_bridge_storage.records import Arrival, SpanRecord
+from otel_bridge_storage.read_ahead import ReadSpan
+from otel_bridge_storage.records import Arrival, LogRecord
 
 from otel_bridge.otlp.decoded import Rejected
-from otel_bridge.otlp.signals import Record
 from otel_bridge.receiver.jobs import Job
 from otel_bridge.receiver.limits import Limits
 from otel_bridge.receiver.refusals import Refusal, Why
@@ -31,7 +31,7 @@ class Writes(Protocol):
     Stores batches; `DatabaseWriter` does.
     """
 
-    def write(self, arrivals: Iterable[Arrival]) -> Applied:
+    def write(self, arrivals: Iterable[Arrival | ReadSpan]) -> Applied:
         """
         Store a batch durably, or nothing of it.
 
@@ -82,7 +82,7 @@ class Storer:
             The transactions that it took.
         """
         commits: list[Commit] = []
-        records = [record for job in jobs for record in job.contents.records]
+        records = [record for job in jobs for record in job.arrivals]
         if len(records) <= self._limits.transaction_records:
             try:
                 commits.append(self._write(records))
@@ -104,7 +104,7 @@ class Storer:
         """
         Store one request piece by piece; what a piece loses is looked for by halves.
         """
-        records, step = job.contents.records, self._limits.transaction_records
+        records, step = job.arrivals, self._limits.transaction_records
         pending = [records[at : at + step] for at in range(0, len(records), step)][::-1]
         while pending:
             piece = pending.pop()
@@ -120,12 +120,12 @@ class Storer:
                     middle = len(piece) // 2
                     pending += [piece[middle:], piece[:middle]]
 
-    def _reject(self, job: Job, record: Record, error: Exception) -> None:
+    def _reject(self, job: Job, record: Arrival | ReadSpan, error: Exception) -> None:
         reason = in_short(error)
         self._complain.warn("unstorable", "otel-bridge cannot store a record: %s", reason)
         job.unstorable.append(Rejected(_place(record), "the database refuses it"))
 
-    def _write(self, records: Sequence[Record]) -> Commit:
+    def _write(self, records: Sequence[Arrival | ReadSpan]) -> Commit:
         """
         Write a batch with patience, as long as the last one could be written.
 
@@ -159,7 +159,8 @@ class Storer:
         )
 
 
-def _place(record: Record) -> str:
-    if isinstance(record, SpanRecord):
-        return f"span {record.span_id} of trace {record.trace_id}"
-    return f"log record of {record.time_ns or record.observed_ns} ns"
+def _place(arrival: Arrival | ReadSpan) -> str:
+    record = arrival.record if isinstance(arrival, ReadSpan) else arrival
+    if isinstance(record, LogRecord):
+        return f"log record of {record.time_ns or record.observed_ns} ns"
+    return f"span {record.span_id} of trace {record.trace_id}"

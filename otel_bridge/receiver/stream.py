@@ -1,9 +1,9 @@
 """
 The way of requests from the event loop into the database and back.
 
-One thread decodes and one writes, so that the next requests are decoded while the last ones
-are being committed, and the event loop does neither. What waits for the writer shares its
-next transaction. A request is answered after that.
+One thread decodes and reads and one writes, so that the next requests are made ready while
+the last ones are being committed, and the event loop does neither. What waits for the
+writer shares its next transaction. A request is answered after that.
 """
 
 import asyncio
@@ -14,10 +14,12 @@ from collections.abc import Awaitable, Sequence
 
 from otel_bridge_storage.errors import MalformedTelemetryError
 from otel_bridge_storage.rare_warnings import RareWarnings, in_short
+from otel_bridge_storage.read_ahead import ReadsAhead
+from otel_bridge_storage.readings import Reader
 from otel_bridge_storage.records import SpanRecord
 
 from otel_bridge.content import ContentPolicy
-from otel_bridge.otlp.signals import TRACES, Form, Signal
+from otel_bridge.otlp.signals import TRACES, Form, Record, Signal
 from otel_bridge.receiver.bodies import gunzip
 from otel_bridge.receiver.budget import Budget, Share
 from otel_bridge.receiver.handover import Handover
@@ -38,6 +40,7 @@ class IngestStream:
 
     Args:
         writer: Where records go; used by one thread.
+        reader: Says what telemetry means, as the writer's does; used by another thread.
         policy: What happens to content.
         complain: Logs what goes wrong.
 
@@ -52,6 +55,7 @@ class IngestStream:
         writer: Writes,
         limits: Limits,
         *,
+        reader: Reader,
         policy: ContentPolicy,
         complain: RareWarnings,
     ) -> None:
@@ -61,6 +65,7 @@ class IngestStream:
         self._closed = False
         self._limits = limits
         self._policy = policy
+        self._ahead = ReadsAhead(reader)
         self._complain = complain
         self._loop = asyncio.get_running_loop()
         self._storer = Storer(writer, limits, complain=complain)
@@ -162,7 +167,7 @@ class IngestStream:
                 self._complain.warn("decoding", "otel-bridge cannot decode: %s", in_short(error))
                 job.refusal = Refusal(Why.BROKEN, "the request could not be decoded")
             job.body = b""
-            if job.refusal is None and job.contents.records:
+            if job.refusal is None and job.arrivals:
                 self._decoded.put(job)
             else:
                 self._finish([job], ())
@@ -174,13 +179,17 @@ class IngestStream:
             data = gunzip(data, self._limits)
             job.share.resize(len(data))
         contents = job.signal.read(data, job.form)
+        job.points, job.unreadable = contents.points, contents.rejected
+        job.arrivals = self._ahead.read(self._allowed(contents.records))
+
+    def _allowed(self, records: list[Record]) -> list[Record]:
         policy = self._policy
-        if not policy.changes_nothing:
-            contents.records = [
-                policy.span(record) if isinstance(record, SpanRecord) else policy.log(record)
-                for record in contents.records
-            ]
-        job.contents = contents
+        if policy.changes_nothing:
+            return records
+        return [
+            policy.span(record) if isinstance(record, SpanRecord) else policy.log(record)
+            for record in records
+        ]
 
     def _write_all(self) -> None:
         while jobs := self._decoded.take():

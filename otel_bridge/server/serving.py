@@ -79,6 +79,7 @@ async def serving(
         stream = IngestStream(
             writer,
             settings.limits,
+            reader=Dialects(),
             policy=ContentPolicy(keep=settings.keep_content),
             complain=complain,
         )

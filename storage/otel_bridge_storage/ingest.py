@@ -14,11 +14,12 @@ from otel_bridge_storage.interning import KnownRows
 from otel_bridge_storage.liveness import Presence, Writer
 from otel_bridge_storage.log_content import store_logs
 from otel_bridge_storage.log_identity import log_hash
+from otel_bridge_storage.read_ahead import ReadSpan, read_span
 from otel_bridge_storage.readings import FactReading, Pricer, Reader
 from otel_bridge_storage.records import Arrival, LogRecord, SpanRecord
 from otel_bridge_storage.settling import settle
 from otel_bridge_storage.span_binding import bind, home, mark, write_bindings, write_spans
-from otel_bridge_storage.span_rows import FIND_BY_KEY, Key, load_by_id, prepare_span, richness
+from otel_bridge_storage.span_rows import FIND_BY_KEY, Key, load_by_id, richness
 from otel_bridge_storage.stand_ins import StandIns, stand_ins_of
 from otel_bridge_storage.unit import Change, Unit
 
@@ -66,9 +67,12 @@ class Ingestor:
         self._presence = Presence(writer or Writer.here())
         self._known = KnownRows()
 
-    def apply(self, arrivals: Sequence[Arrival]) -> Applied:
+    def apply(self, arrivals: Sequence[Arrival | ReadSpan]) -> Applied:
         """
         Store a batch in one transaction; it is durable when this returns.
+
+        Args:
+            arrivals: Spans among them may be read already; those that are not, are now.
 
         Raises:
             sqlalchemy.exc.DBAPIError: The database refused; nothing of the batch is
@@ -141,7 +145,12 @@ def _apply(
     known = {(row.trace_id, row.span_id): row for row in unit.select(FIND_BY_KEY, wanted)}
     stored = {key: row for key, row in known.items() if key in arrived}
     accepted = _better_ones(unit, came, stored)
-    _take(unit, accepted, stored, stand_ins)
+    _take(
+        unit,
+        [batch.read.get(s.key) or read_span(unit.reader, s) for s in accepted],
+        stored,
+        stand_ins,
+    )
     events, orphaned = _live_events(unit, batch, stored)
     unit.texts.store()
     moved = bind(unit, known)
@@ -182,25 +191,23 @@ def _same_stage(span: SpanRecord, row: Any) -> bool:
 
 def _take(
     unit: Unit,
-    accepted: Iterable[SpanRecord],
+    accepted: Iterable[ReadSpan],
     stored: Mapping[Key, Any],
     stand_ins: StandIns,
 ) -> None:
     """
-    Read the accepted spans and announce every text in them.
+    Give each accepted span its row and its node, and announce every text in it.
     """
-    for span in accepted:
-        reading = unit.reader.read_span(span)
+    for read in accepted:
+        span, reading = read.record, read.reading
         row = stored.get(span.key)
         before = None if row is None else stored_node(row)
         row_id = unit.numbers.next("span") if before is None else before.id
         node = arrived_node(row_id, span, reading, before)
-        prepared = prepare_span(span, unit.texts.announce)
         (digest, _) = stand_ins.get(span.key, _REAL)
-        unit.changes[row_id] = Change(span, reading, prepared, node, before, digest)
-        if reading.call is not None:
-            unit.announce(reading.call.input)
-            unit.announce(reading.call.output)
+        unit.changes[row_id] = Change(span, reading, read.prepared, node, before, digest)
+        for text in read.texts:
+            unit.texts.announce(text)
 
 
 def _live_events(

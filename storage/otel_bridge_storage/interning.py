@@ -18,6 +18,8 @@ from otel_bridge_storage.values import canonical, clean, encoder, plain
 
 _KNOWN_LIMIT = 20_000
 _OBJECTS_LIMIT = 256
+_SHELF = 1 << 16
+_SHELF_BYTES, _DIGEST_BYTES = 4, 16
 
 _FIND_MESSAGES = Lookup(select(messages.c.hash, messages.c.id).where(KEYS), messages.c.hash)
 _INSERT_MESSAGES = Rows(insert(messages))
@@ -112,12 +114,14 @@ class Texts:
             return
         wanted = {digest: body for body, digest in self._pending.items()}
         self._pending.clear()
-        for row in _FIND_MESSAGES.rows(self._connection, list(wanted)):
-            self.stored[row.hash] = row.id
+        shelf = self._numbers.last("message") // _SHELF
+        keys = [_key(number, d) for number in {max(shelf - 1, 0), shelf} for d in wanted]
+        for row in _FIND_MESSAGES.rows(self._connection, keys):
+            self.stored[row.hash[_SHELF_BYTES:]] = row.id
         new = {
             digest: self._numbers.next("message") for digest in wanted if digest not in self.stored
         }
-        rows = [{"id": new[d], "hash": d, "body": wanted[d]} for d in new]
+        rows = [{"id": new[d], "hash": _key(shelf, d), "body": wanted[d]} for d in new]
         _INSERT_MESSAGES.write(self._connection, rows)
         self.stored.update(new)
         self._ids.update((body, self.stored[digest]) for digest, body in wanted.items())
@@ -210,8 +214,26 @@ class Origins:
         return row_id
 
 
+def is_key_of(key: bytes, body: str) -> bool:
+    """
+    Whether a text may be stored under a key: that of its shelf, or the digest alone, as once.
+    """
+    return key[-_DIGEST_BYTES:] == text_hash(body)
+
+
+def _key(shelf: int, digest: bytes) -> bytes:
+    """
+    Give the key of a text that is stored while some shelf is being filled.
+
+    Digests are spread over the whole of an index, so that in a large one each new text
+    would change a page of its own. What is stored within the same 65,536 texts lies
+    together; what lies on neither of the last two shelves is stored once more.
+    """
+    return shelf.to_bytes(_SHELF_BYTES, "big") + digest
+
+
 def text_hash(text: str) -> bytes:
     """
     Give the digest under which a text is stored: BLAKE2b of 128 bits.
     """
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()

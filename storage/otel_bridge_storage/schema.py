@@ -75,8 +75,10 @@ messages = Table(
     "messages",
     metadata,
     Column("id", Whole, primary_key=True, comment="the number that others refer to it by"),
-    Column("hash", LargeBinary, nullable=False, unique=True, comment="BLAKE2b-128 of body"),
-    Column("body", Words, nullable=False, comment="a message or another long text, stored once"),
+    Column(
+        "hash", LargeBinary, nullable=False, unique=True, comment="shelf, and BLAKE2b-128 of body"
+    ),
+    Column("body", Words, nullable=False, comment="a message or another long text"),
 )
 
 spans = Table(

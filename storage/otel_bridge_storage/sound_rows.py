@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Column, LargeBinary, Table, Text
 
-from otel_bridge_storage.interning import text_hash
+from otel_bridge_storage.interning import is_key_of, text_hash
 from otel_bridge_storage.schema import logs, messages, resources, scopes, spans
 from otel_bridge_storage.values import canonical
 
@@ -50,7 +50,7 @@ def has_its_hash(table: Table, row: dict[str, Any]) -> bool:
     """
     if table is messages and "body" in row and "hash" in row:
         # PostgreSQL cannot hold NUL, which becomes U+FFFD after the digest was taken.
-        return text_hash(row["body"]) == row["hash"] or "\ufffd" in row["body"]
+        return is_key_of(row["hash"], row["body"]) or "\ufffd" in row["body"]
     if (table is resources or table is scopes) and len(row) == len(table.columns):
         own = {name: value for name, value in row.items() if name not in ("id", "hash")}
         return text_hash(canonical(own)) == row["hash"] or "\ufffd" in str(own)

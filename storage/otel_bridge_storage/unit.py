@@ -106,7 +106,7 @@ class Unit:
     numbers: Allocation
     texts: Texts
     origins: Origins
-    reader: Reader
+    reader: FittingReader
     pricer: Pricer
     writer_id: str | None
     changes: dict[int, Change] = field(default_factory=dict)

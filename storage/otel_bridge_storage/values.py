@@ -14,6 +14,7 @@ into its elements, so that a prompt which grows by a message stores only that me
 import base64
 import json
 import math
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -210,7 +211,16 @@ class Cut:
     parts: TextList
 
 
-_recent: deque[Cut] = deque(maxlen=16)
+class _Recent(threading.local):
+    """
+    What a thread cut last; nobody else adds to it while it is looked through.
+    """
+
+    def __init__(self) -> None:
+        self.cuts: deque[Cut] = deque(maxlen=16)
+
+
+_recent = _Recent()
 
 
 def cut_array(text: str) -> Cut | None:
@@ -222,7 +232,7 @@ def cut_array(text: str) -> Cut | None:
     Returns:
         None where the text is not an array, or its elements are not separated evenly.
     """
-    for known in reversed(_recent):
+    for known in reversed(_recent.cuts):
         size = len(known.stem)
         # A number at the end of the stem may go on in the text.
         if text.startswith(known.stem) and text[size : size + 1] in ("]", ","):
@@ -233,7 +243,7 @@ def cut_array(text: str) -> Cut | None:
     else:
         cut = _cut(text, None)
     if cut is not None and cut.items and len(text) <= _LONGEST_REMEMBERED:
-        _recent.append(cut)
+        _recent.cuts.append(cut)
     return cut
 
 

@@ -83,5 +83,5 @@ COMMENT ON COLUMN events.sequence_index IS 'order of commit, over the whole data
 COMMENT ON COLUMN events.created_at IS 'when it happened';
 
 COMMENT ON VIEW messages IS
-'One row for each message or other long text, each stored once.';
+'One row for each message or other long text; one that repeats another of late is that one.';
 COMMENT ON COLUMN messages.text IS 'what its text parts say; of what is no message, the body';
