@@ -4,7 +4,7 @@ OTLP requests without end, of which no two say the same.
 The spans are those of `_workload`, of a few agents that run at the same time, in the order
 in which they end, cut into requests; a trace may cross from one request into the next.
 They are encoded once. For each use a mark, which is in every id and before every text, is
-replaced by a stamp of the same length, and the times are moved so that they end now. So a
+replaced by a stamp of the same length, and the times are moved so that it ends now. So a
 request costs its sender next to nothing, while a store that keeps each text once finds no
 text that it has.
 """
@@ -12,7 +12,7 @@ text that it has.
 import re
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -34,7 +34,8 @@ _WHOLE_TEXTS = ("gen_ai.tool.call.result", "step.note")
 _IDS = ("gen_ai.tool.call.id", "gen_ai.response.id", "gen_ai.conversation.id")
 # A trace takes twenty seconds, and spans are sent as they end: their times are squeezed, so
 # that those of a request all ended shortly before it is sent.
-_SQUEEZED = 100
+_SQUEEZED = 1000
+_LONG_NS = 60_000_000_000
 _TIMES = struct.Struct("<BQBQ")
 _START_TAG, _END_TAG = 0x39, 0x41
 
@@ -46,13 +47,15 @@ class Template:
 
     Attributes:
         spans: How many it holds.
-        times: Where the times of each span are, and how long before the end of all they
-            are, in nanoseconds.
+        times: Where the times of each span are, the template in which its trace began, and
+            how long before the end of that one they are, in nanoseconds.
+        began: All such templates, by number.
     """
 
     body: bytes
     spans: int
-    times: Sequence[tuple[int, int, int]]
+    times: Sequence[tuple[int, int, int, int]]
+    began: frozenset[int]
 
 
 class Load:
@@ -71,7 +74,7 @@ class Load:
         self._templates = _templates(ended, per_request)
         self._first_round = first_round
         self._lock = Lock()
-        self._starts: dict[int, int] = {}
+        self._stamped_at: dict[tuple[int, int], int] = {}
 
     @property
     def round_spans(self) -> int:
@@ -103,9 +106,10 @@ class Load:
         """
         turn, which = divmod(number, len(self._templates))
         template = self._templates[which]
-        now = self._round_ends_at(turn)
+        nows = {which: self._first_stamped_at(turn, which) for which in template.began}
         body = bytearray(template.body)
-        for offset, start, end in template.times:
+        for offset, began, start, end in template.times:
+            now = nows[began]
             _TIMES.pack_into(body, offset, _START_TAG, now - start, _END_TAG, now - end)
         stamp = _stamp(self._first_round + turn).encode()
         return bytes(body.replace(_MARK.encode(), stamp))
@@ -128,6 +132,8 @@ class Load:
             parents = {(s.trace_id, s.parent_span_id) for s in decoded if s.parent_span_id}
             if len(own) != self.round_spans or ids & own or parents - own:
                 raise SystemExit("the load is wrong: ids repeat, or parents are missing")
+            if any(abs(time.time_ns() - span.end_time_unix_nano) > _LONG_NS for span in decoded):
+                raise SystemExit("the load is wrong: a time was not moved")
             ids |= own
             texts.append({text for span in decoded for text in _texts(span)})
         if texts[0] & texts[1]:
@@ -136,10 +142,10 @@ class Load:
     def _numbers(self) -> range:
         return range(len(self._templates))
 
-    def _round_ends_at(self, turn: int) -> int:
+    def _first_stamped_at(self, turn: int, which: int) -> int:
         with self._lock:
-            self._starts.pop(turn - 100, None)
-            return self._starts.setdefault(turn, time.time_ns())
+            self._stamped_at.pop((turn - 100, which), None)
+            return self._stamped_at.setdefault((turn, which), time.time_ns())
 
 
 def _ended(count: int, seed: int) -> list[ReadableSpan]:
@@ -149,17 +155,18 @@ def _ended(count: int, seed: int) -> list[ReadableSpan]:
 
 def _templates(ended: Sequence[ReadableSpan], per_request: int) -> list[Template]:
     numbers: dict[bytes, bytes] = {}
-    latest = max(span.end_time or 0 for span in ended)
+    began: dict[bytes, tuple[int, int]] = {}
     made = []
-    for at in range(0, len(ended), per_request):
-        part = ended[at : at + per_request]
-        request = encode_spans(part)
-        count = 0
-        for span in _spans_in(request):
+    for which, at in enumerate(range(0, len(ended), per_request)):
+        request = encode_spans(ended[at : at + per_request])
+        found = list(_spans_in(request))
+        latest = max(span.end_time_unix_nano for span in found)
+        for span in found:
             _mark(span, numbers)
-            count += 1
+            began.setdefault(span.trace_id, (which, latest))
         body = request.SerializeToString()
-        made.append(Template(body, count, list(_times(body, request, latest))))
+        times = list(_times(body, found, began))
+        made.append(Template(body, len(found), times, frozenset(each[1] for each in times)))
     return made
 
 
@@ -190,12 +197,15 @@ def _mark(span: Any, numbers: dict[bytes, bytes]) -> None:
             value.string_value = _CALL.sub(rf"\g<1>{_MARK}", marked)
 
 
-def _times(body: bytes, request: Any, latest: int) -> Iterator[tuple[int, int, int]]:
-    at = 0
-    for span in _spans_in(request):
+def _times(
+    body: bytes, found: Sequence[Any], began: Mapping[bytes, tuple[int, int]]
+) -> Iterator[tuple[int, int, int, int]]:
+    at = -_TIMES.size
+    for span in found:
+        which, latest = began[span.trace_id]
         start, end = span.start_time_unix_nano, span.end_time_unix_nano
-        at = body.index(_TIMES.pack(_START_TAG, start, _END_TAG, end), at)
-        yield at, (latest - start) // _SQUEEZED, (latest - end) // _SQUEEZED
+        at = body.index(_TIMES.pack(_START_TAG, start, _END_TAG, end), at + _TIMES.size)
+        yield at, which, (latest - start) // _SQUEEZED, (latest - end) // _SQUEEZED
 
 
 def _stamp(number: int) -> str:
