@@ -95,7 +95,7 @@ class Running:
         """
         began = time.monotonic()
         everyone = tree(self.process.pid)
-        if os.name == "posix":
+        if sys.platform != "win32":
             os.killpg(self.process.pid, signal.SIGTERM)
         else:
             self.process.terminate()
@@ -110,7 +110,7 @@ class Running:
         """
         End it and all that it started, at once.
         """
-        if os.name == "posix":
+        if sys.platform != "win32":
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()

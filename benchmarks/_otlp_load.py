@@ -200,11 +200,12 @@ def _mark(span: Any, numbers: dict[bytes, bytes]) -> None:
 def _times(
     body: bytes, found: Sequence[Any], began: Mapping[bytes, tuple[int, int]]
 ) -> Iterator[tuple[int, int, int, int]]:
-    at = -_TIMES.size
+    after = 0
     for span in found:
         which, latest = began[span.trace_id]
         start, end = span.start_time_unix_nano, span.end_time_unix_nano
-        at = body.index(_TIMES.pack(_START_TAG, start, _END_TAG, end), at + _TIMES.size)
+        at = body.index(_TIMES.pack(_START_TAG, start, _END_TAG, end), after)
+        after = at + _TIMES.size
         yield at, which, (latest - start) // _SQUEEZED, (latest - end) // _SQUEEZED
 
 

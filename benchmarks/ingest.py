@@ -79,9 +79,9 @@ def lost(server: Server, plan: Plan) -> float:
             return report.acknowledged - again.count()
 
 
-def send(plan: Plan, pid: int | None) -> None:
+def send(plan: Plan, pid: int | None) -> Figures:
     """
-    Send a load to a server that runs, and print what came of it.
+    Send a load to a server that runs, print what came of it, and give the figures by name.
     """
     with clients(plan) as crowd:
         before = None if pid is None else (memory_mb(pid), cpu_s(pid))
@@ -97,7 +97,7 @@ def send(plan: Plan, pid: int | None) -> None:
         f"{report.retries} retries, {report.rejected} spans rejected, {report.failed} spans "
         f"in requests that failed {report.trouble}".rstrip()
     )
-    _show({plan.url: [found]})
+    return found
 
 
 def main() -> None:
@@ -120,7 +120,11 @@ def main() -> None:
         print("this system does not tell memory and processor time in a way that is read here")
     if chosen.url:
         # Each run has ids of its own, or the server would have them already.
-        send(replace(plan, first_round=time.time_ns() // 10_000_000), chosen.pid)
+        sent = [
+            send(replace(plan, first_round=time.time_ns() // 10_000_000), chosen.pid)
+            for _ in range(chosen.runs)
+        ]
+        _show({plan.url: sent})
         return
     _compare(chosen, plan)
 
@@ -183,7 +187,7 @@ def _wait_until_readable(server: Running, report: Progress) -> float | None:
             name = server.server.name
             print(f"{name}: only {count} of {report.acknowledged} spans could ever be read")
             return None
-        time.sleep(0.1)
+        time.sleep(0.2)
     return time.monotonic() - began
 
 
