@@ -11,6 +11,7 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -104,7 +105,7 @@ class Clients:
         self._pipe.send("go")
         while True:
             report = self._pipe.recv()
-            if isinstance(report, BaseException):
+            if isinstance(report, OSError):
                 raise SystemExit(f"the clients gave up: {report}")
             yield report
             if report.done:
@@ -128,8 +129,8 @@ def clients(plan: Plan) -> Iterator[Clients]:
     process.start()
     theirs.close()
     try:
-        if ours.recv() != "ready":
-            raise SystemExit("the clients could not be prepared")
+        if (said := ours.recv()) != "ready":
+            raise SystemExit(f"the clients could not be prepared: {said}")
         yield Clients(ours)
     finally:
         process.kill()
@@ -144,8 +145,8 @@ def _work(plan: Plan, pipe: Connection) -> None:
         pipe.send("ready")
         pipe.recv()
         _Crowd(plan, load, pipe).send_all()
-    except (OSError, SystemExit) as error:
-        pipe.send(error)
+    except (OSError, http.client.HTTPException, SystemExit) as error:
+        pipe.send(OSError(f"{plan.url}: {error!r}"))
 
 
 class _Crowd:
@@ -163,26 +164,19 @@ class _Crowd:
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._found = Progress()
-        self._broken: list[BaseException] = []
         self._began = 0.0
 
     def send_all(self) -> None:
-        threads = [threading.Thread(target=self._client) for _ in range(self._plan.clients)]
-        self._began = time.monotonic()
-        for thread in threads:
-            thread.start()
-        due = self._began
-        for thread in threads:
-            while thread.is_alive():
+        self._began = due = time.monotonic()
+        with ThreadPoolExecutor(self._plan.clients) as pool:
+            pending = {pool.submit(self._client) for _ in range(self._plan.clients)}
+            while pending:
                 due += self._plan.report_s
-                while thread.is_alive() and (left := due - time.monotonic()) > 0:
-                    thread.join(left)
-                if thread.is_alive():
+                ended, pending = wait(pending, timeout=max(0.0, due - time.monotonic()))
+                for each in ended:
+                    each.result()
+                if pending:
                     self._report()
-                else:
-                    due -= self._plan.report_s
-        if self._broken:
-            raise self._broken[0]
         self._report(done=True)
 
     def _report(self, *, done: bool = False) -> None:
@@ -197,10 +191,8 @@ class _Crowd:
     def _client(self) -> None:
         line = _Line(self._address.hostname or "", self._address.port or 80)
         try:
-            while not self._broken and (number := self._next()) is not None:
+            while (number := self._next()) is not None:
                 self._send(line, number)
-        except (OSError, http.client.HTTPException) as error:
-            self._broken.append(OSError(f"{self._plan.url}: {error!r}"))
         finally:
             line.close()
 

@@ -84,13 +84,13 @@ def send(plan: Plan, pid: int | None) -> Figures:
     Send a load to a server that runs, print what came of it, and give the figures by name.
     """
     with clients(plan) as crowd:
-        before = None if pid is None else (memory_mb(pid), cpu_s(pid))
-        if pid is None or before is None:
+        if pid is None:
             report, found = crowd.finish(), Figures()
         else:
+            idle, spent = memory_mb(pid), cpu_s(pid)
             with watched(pid) as peak:
                 report = crowd.finish()
-            found = {_IDLE: before[0]} | _while_ingesting(report, pid, before[1], peak)
+            found = {_IDLE: idle} | _while_ingesting(report, pid, spent, peak)
     found[_ACKNOWLEDGED] = report.rate
     print(f"{plan.url}: {_described(report)}")
     print(
