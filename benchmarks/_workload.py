@@ -159,14 +159,17 @@ def play(
     return count
 
 
-def spans(pieces: Iterable[Piece], *, seed: int = 1) -> list[ReadableSpan]:
+def spans(pieces: Iterable[Piece], *, seed: int = 1, apart_ms: int = 60_000) -> list[ReadableSpan]:
     """
-    Play traces and give their ended spans in the order in which they ended.
+    Play traces and give their ended spans, trace by trace, in the order in which they ended.
+
+    Args:
+        apart_ms: From the start of one trace to the start of the next.
     """
     kept = _Kept()
     tracer = provider(kept, seed=seed).get_tracer("benchmark.agents", "1.0")
     for number, piece in enumerate(pieces):
-        play(tracer, piece, _EPOCH_NS + number * 60_000 * _MS)
+        play(tracer, piece, _EPOCH_NS + number * apart_ms * _MS)
     return kept.ended
 
 
