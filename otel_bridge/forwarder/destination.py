@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
-from otel_bridge_storage.errors import OtelBridgeError
+from otel_bridge_storage.errors import OtelBridgeError, QueryError
+from otel_bridge_storage.moments import nanoseconds
 
 from otel_bridge.content import Redact
 from otel_bridge.export import Protocol, protocol_of
@@ -47,7 +48,7 @@ class Destination:
         redact: Called with an attribute's name and each text of content; gives the text
             to send.
         hide: Patterns of names of attributes that are left out.
-        since: Where it begins when it is first named: `now`, `all`, or a time.
+        since: Where it begins when it is first named: `now`, `all`, or an aware datetime.
         timeout_s: How long an answer may take, in seconds.
         ca_file: Certificates to trust instead of the system's.
 
@@ -99,6 +100,22 @@ class Destination:
                     f"destination {self.label}: {condition!r} is no condition: "
                     "write one such as service.name=planner-*"
                 )
+        try:
+            _ = self.since_ns
+        except QueryError as error:
+            raise DestinationError(f"destination {self.label}: {error}") from error
+
+    @property
+    def since_ns(self) -> int | None:
+        """
+        Where it begins, in nanoseconds since the epoch; 0 for everything that is stored,
+        None for what is stored from now on.
+        """
+        if self.since == "now":
+            return None
+        if self.since == "all":
+            return 0
+        return max(1, nanoseconds(self.since, "since"))
 
     @property
     def label(self) -> str:

@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -88,8 +88,14 @@ def _check(where: str, name: str, value: Any) -> None:
         or (name == "headers" and isinstance(value, Mapping) and _are_texts([*value.values()]))
         or (name == "since" and (value in ("now", "all") or _is_moment(value)))
     )
-    if not right:
-        raise DestinationError(f"{where}: {name} cannot be {value!r}")
+    if right:
+        return
+    if isinstance(value, date | time):
+        raise DestinationError(
+            f"{where}: {name} = {value} has no date, time or time zone: "
+            "write one such as 2026-01-31T09:00:00Z"
+        )
+    raise DestinationError(f"{where}: {name} cannot be {value!r}")
 
 
 def _are_texts(value: Any) -> bool:

@@ -28,7 +28,6 @@ from otel_bridge.otlp.signals import BY_NAME
 _FEWEST = 16
 _MOST = 512
 _MUCH_TEXT = 1024 * 1024
-_NS = 1_000_000_000
 
 
 class Sender(Protocol):
@@ -80,13 +79,7 @@ class Route:
         """
         Make the cursor where there is none; `anew` moves one that is there.
         """
-        since = self._destination.since
-        if since == "now":
-            self._cursor.begin(None, anew=anew)
-        elif since == "all":
-            self._cursor.begin(0, anew=anew)
-        else:
-            self._cursor.begin(max(1, int(since.timestamp() * _NS)), anew=anew)
+        self._cursor.begin(self._destination.since_ns, anew=anew)
 
     def has_news(self) -> bool:
         """
