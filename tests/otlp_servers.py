@@ -18,6 +18,7 @@ from otel_bridge.otlp import decode_logs, decode_traces
 
 Answer = tuple[int, Mapping[str, str], bytes]
 TAKEN: Answer = (200, {}, b"")
+NOT_THERE: Answer = (404, {"Content-Type": "text/plain"}, b"no such page")
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Endpoint:
 
     Attributes:
         answer: Called with the path and the body of each request.
+        takes_logs: Whether it has a place for log records; Jaeger has none.
         base: Where it listens.
         url: Where it takes traces.
         requests: The body of each request.
@@ -36,6 +38,7 @@ class Endpoint:
     """
 
     answer: Callable[[str, bytes], Answer] = lambda path, body: TAKEN
+    takes_logs: bool = True
     base: str = ""
     url: str = ""
     requests: list[bytes] = field(default_factory=list)
@@ -50,7 +53,8 @@ class Endpoint:
         """
         self.requests.append(body)
         self.paths.append(path)
-        answer = self.answer(path, body)
+        is_missing = path.endswith("logs") and not self.takes_logs
+        answer = NOT_THERE if is_missing else self.answer(path, body)
         if answer[0] == 200:
             if path.endswith("traces"):
                 self.spans += decode_traces(body).records
@@ -140,7 +144,7 @@ def grpc_endpoint(takes_logs: bool = True) -> Iterator[Endpoint]:
     """
     Serve OTLP/gRPC; an answer's code is that of gRPC where it is not 200.
     """
-    kept = Endpoint()
+    kept = Endpoint(takes_logs=takes_logs)
     codes = {code.value[0]: code for code in grpc.StatusCode}
 
     class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
@@ -153,7 +157,7 @@ def grpc_endpoint(takes_logs: bool = True) -> Iterator[Endpoint]:
             Give what handles a method.
             """
             signal = "traces" if "TraceService" in details.method else "logs"
-            if signal == "logs" and not takes_logs:
+            if signal == "logs" and not kept.takes_logs:
                 return None
 
             def call(body: bytes, context: Any) -> bytes:

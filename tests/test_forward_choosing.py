@@ -125,7 +125,7 @@ def test_a_file_describes_destinations(tmp_path: Path, monkeypatch: pytest.Monke
         ("[[destination]]\nurl = 'http://x'\nredact = ['(']", "redact"),
         ("[[destination]]\nurl = 'http://x'\nheaders = {a = '${env:NOT_THERE}'}", "NOT_THERE"),
         ("[[destination]]\nurl = 'http://u:p@x'", "belong into headers"),
-        ("[[destination]]\nurl = 'http://x'\nsince = 2026-01-02T03:04:05", "no date, time or time"),
+        ("[[destination]]\nurl = 'http://x'\nsince = 2026-01-02T03:04:05", "no date, time or"),
         ("[[destination]]\nurl = 'http://x'\nsince = 2026-01-02", "no date, time or time zone"),
         ("[[destination]]\nurl = 'http://x'\nsince = 'later'", "since cannot be 'later'"),
         ("[[destination", "no TOML"),

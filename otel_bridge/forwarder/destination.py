@@ -16,6 +16,7 @@ from otel_bridge.content import Redact
 from otel_bridge.export import Protocol, protocol_of
 
 Signal = Literal["traces", "logs"]
+ALL_SIGNALS: tuple[Signal, ...] = ("traces", "logs")
 
 _SIGNAL_PATH = re.compile(r"/v1/(traces|logs|metrics)/?$")
 
@@ -60,7 +61,7 @@ class Destination:
     name: str = ""
     protocol: Protocol | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    signals: Sequence[Signal] = ("traces", "logs")
+    signals: Sequence[Signal] = ALL_SIGNALS
     only: Sequence[str] = ()
     drop: Sequence[str] = ()
     sample: float = 1.0
@@ -92,7 +93,7 @@ class Destination:
             raise DestinationError(
                 f"destination {self.label}: sample is a share from 0 to 1, not {self.sample}"
             )
-        if not self.signals or not {"traces", "logs"}.issuperset(self.signals):
+        if not self.signals or not set(ALL_SIGNALS).issuperset(self.signals):
             raise DestinationError(f"destination {self.label}: signals are traces and logs")
         for condition in (*self.only, *self.drop):
             if not condition.partition("=")[0] or "=" not in condition:
