@@ -28,6 +28,7 @@ from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.records import LogRecord
 from otel_bridge_storage.tolerant_reading import tolerant_reading
 from otlp_servers import TAKEN, Answer, Endpoint, grpc_endpoint, http_endpoint
+from recording_data import eventually
 from stored import rows, store
 from trees import agent, span
 
@@ -83,6 +84,14 @@ def drain(route: Route) -> NotNow | NotSo | None:
     places = route.claim()
     assert places is not None
     return route.drain(places)
+
+
+def has_news(route: Route, target: Path) -> bool:
+    """
+    Whether something waits that is to be sent now.
+    """
+    with tolerant_reading(target) as connection:
+        return route.has_news(connection)
 
 
 def states(target: Path | str) -> list[ForwardState]:
@@ -349,10 +358,10 @@ def test_log_records_are_kept_for_what_begins_to_take_them(
             assert drain(route) is None
             assert endpoint.asked == asked + 1
             assert endpoint.names == ["a", "b"]
-            assert not route.has_news()
+            assert not has_news(route, path)
             endpoint.takes_logs = True
             now = 5.0
-            assert route.has_news()
+            assert has_news(route, path)
             assert drain(route) is None
             assert [log.body for log in endpoint.logs] == [f"log {n}" for n in range(50)]
             (state,) = states(path)
@@ -519,12 +528,70 @@ def test_a_destination_that_comes_back_gets_all_in_order(path: Path) -> None:
         forwarder = otel_bridge.Forwarder(path, [Destination(url=endpoint.url, since="all")])
         forwarder.start()
         forwarder.flush(1)
-        from recording_data import eventually
-
         assert eventually(lambda: len(endpoint.names) == 3)
         assert forwarder.flush(20)
         forwarder.close()
     assert endpoint.names == ["a", "b", "c"]
+
+
+def test_looking_for_news_opens_nothing(path: Path) -> None:
+    """
+    However often a forwarder looks in vain, it does so over the connections it has.
+    """
+    opened: list[object] = []
+    is_counted = False
+
+    def count(event: str, arguments: tuple[object, ...]) -> None:
+        if is_counted and event == "sqlite3.connect":
+            opened.append(arguments)
+
+    sys.addaudithook(count)
+    store(path, [spans_named("a")])
+    with http_endpoint() as endpoint:
+        forwarder = otel_bridge.Forwarder(path, [Destination(url=endpoint.url, since="all")])
+        forwarder.start()
+        assert forwarder.flush(20)
+        is_counted = True
+        assert all(forwarder.flush(20) for _ in range(20))
+        is_counted = False
+        forwarder.close()
+    assert endpoint.names == ["a"]
+    assert opened == []
+
+
+def test_what_another_process_stores_is_noticed(path: Path) -> None:
+    """
+    An idle forwarder sends what is stored elsewhere, which wakes nobody here.
+    """
+    store(path, [spans_named("a")])
+    program = "import sys, otel_bridge\nwith otel_bridge.install(sys.argv[1]) as bridge:\n"
+    program += "    with bridge.run('there'):\n        pass"
+    with http_endpoint() as endpoint:
+        forwarder = otel_bridge.Forwarder(path, [Destination(url=endpoint.url, since="all")])
+        forwarder.start()
+        assert forwarder.flush(20)
+        subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=60)
+        assert eventually(lambda: endpoint.names == ["a", "invoke_agent there"])
+        forwarder.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be deleted there")
+def test_a_database_that_is_made_anew_is_forwarded_from_its_first_span(path: Path) -> None:
+    """
+    Where the file is replaced under a forwarder, all that is in the new one is sent.
+    """
+    store(path, [spans_named("before")])
+    with http_endpoint() as endpoint:
+        forwarder = otel_bridge.Forwarder(path, [endpoint.url])
+        forwarder.start()
+        new = path.with_name("new.db")
+        store(new, [spans_named("a", "b")])
+        for left in path.parent.glob(f"{path.name}-*"):
+            left.unlink()
+        new.replace(path)
+        assert eventually(lambda: endpoint.names == ["a", "b"])
+        assert forwarder.flush(20)
+        forwarder.close()
 
 
 CHILD = """

@@ -78,20 +78,24 @@ class Route:
         self._limit = _FEWEST
         self._warnings = RareWarnings(60.0)
 
-    def begin(self, *, anew: bool = False) -> None:
+    def begin(self, *, anew: bool = False, from_first: bool = False) -> None:
         """
-        Make the cursor where there is none; `anew` moves one that is there.
+        Make the cursor where there is none.
+
+        Args:
+            anew: Move one that is there.
+            from_first: A new one begins with everything, whatever the destination says.
         """
         destination = self._destination
         left_out = [each for each in ALL_SIGNALS if each not in destination.signals]
-        self._cursor.begin(destination.since_ns, anew=anew, left_out=left_out)
+        since_ns = 0 if from_first else destination.since_ns
+        self._cursor.begin(since_ns, anew=anew, left_out=left_out)
 
-    def has_news(self) -> bool:
+    def has_news(self, connection: Connection) -> bool:
         """
-        Whether something waits, told without writing.
+        Whether something waits that is to be sent now.
         """
-        with tolerant_reading(self._address) as connection:
-            return is_waiting(connection, self._destination.label, self._signals())
+        return is_waiting(connection, self._destination.label, self._signals())
 
     def claim(self) -> Places | None:
         """
