@@ -51,7 +51,11 @@ class Destination:
         hide: Patterns of names of attributes that are left out.
         since: Where it begins when it is first named: `now`, `all`, or an aware datetime.
         timeout_s: How long an answer may take, in seconds.
-        ca_file: Certificates to trust instead of the system's.
+        certificate: A file of certificates to trust instead of the system's, PEM.
+        client_certificate: A file with the certificate to show, where the endpoint asks for
+            one, PEM.
+        client_key: A file with its private key, not encrypted; by default it is in the same
+            file as the certificate.
 
     Raises:
         DestinationError: One of these makes no sense.
@@ -70,7 +74,9 @@ class Destination:
     hide: Sequence[str] = ()
     since: Literal["now", "all"] | datetime = "now"
     timeout_s: float = 10.0
-    ca_file: str | None = None
+    certificate: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -95,6 +101,14 @@ class Destination:
             )
         if not self.signals or not set(ALL_SIGNALS).issuperset(self.signals):
             raise DestinationError(f"destination {self.label}: signals are traces and logs")
+        if self.client_key and not self.client_certificate:
+            raise DestinationError(
+                f"destination {self.label}: client_key needs the client_certificate that it is for"
+            )
+        if parts.scheme == "http" and self.has_tls_files:
+            raise DestinationError(
+                f"destination {self.label}: certificates are for an https:// URL"
+            )
         for condition in (*self.only, *self.drop):
             if not condition.partition("=")[0] or "=" not in condition:
                 raise DestinationError(
@@ -140,6 +154,13 @@ class Destination:
         Whether it is spoken to over gRPC.
         """
         return (self.protocol or protocol_of(self.url)) == "grpc"
+
+    @property
+    def has_tls_files(self) -> bool:
+        """
+        Whether it names certificates of its own.
+        """
+        return bool(self.certificate or self.client_certificate)
 
     def http_url(self, signal: Signal) -> str:
         """
