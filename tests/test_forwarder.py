@@ -628,6 +628,29 @@ def test_a_killed_program_loses_nothing_that_was_on_disk(path: Path) -> None:
     assert list(dict.fromkeys(endpoint.names)) == ended
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are told to stop otherwise there")
+def test_a_program_that_is_told_to_stop_sends_its_open_spans(path: Path) -> None:
+    """
+    Where SIGTERM is turned into an exit, as the documentation shows, the root arrives.
+    """
+    script = """
+import signal, sys, otel_bridge
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+with otel_bridge.install(sys.argv[1], forward=sys.argv[2]) as bridge, bridge.run("planner"):
+    print("ready", flush=True)
+    while True:
+        signal.pause()
+"""
+    with http_endpoint() as endpoint:
+        with subprocess.Popen(
+            [sys.executable, "-c", script, str(path), endpoint.url], stdout=subprocess.PIPE
+        ) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline().strip() == b"ready"
+            child.terminate()
+        assert endpoint.names == ["invoke_agent planner"]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_records_and_its_spans_are_forwarded(
     path: Path, provider: dict[str, Any]
