@@ -34,6 +34,7 @@ from trees import agent, span
 
 import otel_bridge
 from otel_bridge.cli.main import run_with
+from otel_bridge.forwarder import backoff
 from otel_bridge.forwarder.destination import Destination, DestinationError
 from otel_bridge.forwarder.outcomes import Accepted, NotNow, NotSo, Outcome, Refused
 from otel_bridge.forwarder.route import Route
@@ -368,6 +369,27 @@ def test_log_records_are_kept_for_what_begins_to_take_them(
             assert (state.untaken_logs, state.untaken, state.sent_logs) == (0, None, 50)
             assert not pauses.holds("logs")
     assert caplog.text.count("takes no log records") == 1
+
+
+def test_a_running_forwarder_asks_for_log_records_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A collector that gets a pipeline for logs gets what was kept, without a restart here.
+    """
+    monkeypatch.setattr(backoff, "_FIRST_MISTAKEN_S", 0.01)
+    store(path, [some_logs(20), spans_named("a")])
+    with grpc_endpoint(takes_logs=False) as endpoint:
+        forwarder = otel_bridge.Forwarder(path, [Destination(url=endpoint.url, since="all")])
+        forwarder.start()
+        assert forwarder.flush(20)
+        assert [each.untaken_logs for each in forwarder.statuses()] == [20]
+        otel_bridge.prune(path, max_bytes=10**9)
+        endpoint.takes_logs = True
+        assert eventually(lambda: len(endpoint.logs) == 20)
+        assert forwarder.flush(20)
+        assert [each.untaken_logs for each in forwarder.statuses()] == [0]
+        forwarder.close()
 
 
 def test_the_pauses_before_log_records_are_sent_again_grow(path: Path) -> None:
