@@ -3,6 +3,8 @@ OTLP endpoints on the loopback that answer as a test says.
 """
 
 import gzip
+import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +14,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
+from certificates import Certificates
 from otel_bridge_storage.records import LogRecord, SpanRecord
 
 from otel_bridge.otlp import decode_logs, decode_traces
 
 Answer = tuple[int, Mapping[str, str], bytes]
 TAKEN: Answer = (200, {}, b"")
+NOT_THERE: Answer = (404, {"Content-Type": "text/plain"}, b"no such page")
 
 
 @dataclass
@@ -27,6 +31,7 @@ class Endpoint:
 
     Attributes:
         answer: Called with the path and the body of each request.
+        takes_logs: Whether it has a place for log records; Jaeger has none.
         base: Where it listens.
         url: Where it takes traces.
         requests: The body of each request.
@@ -36,6 +41,7 @@ class Endpoint:
     """
 
     answer: Callable[[str, bytes], Answer] = lambda path, body: TAKEN
+    takes_logs: bool = True
     base: str = ""
     url: str = ""
     requests: list[bytes] = field(default_factory=list)
@@ -50,7 +56,8 @@ class Endpoint:
         """
         self.requests.append(body)
         self.paths.append(path)
-        answer = self.answer(path, body)
+        is_missing = path.endswith("logs") and not self.takes_logs
+        answer = NOT_THERE if is_missing else self.answer(path, body)
         if answer[0] == 200:
             if path.endswith("traces"):
                 self.spans += decode_traces(body).records
@@ -80,9 +87,11 @@ class Endpoint:
 
 
 @contextmanager
-def http_endpoint(port: int = 0, endpoint: Endpoint | None = None) -> Iterator[Endpoint]:
+def http_endpoint(
+    port: int = 0, endpoint: Endpoint | None = None, tls: Certificates | None = None
+) -> Iterator[Endpoint]:
     """
-    Serve OTLP/HTTP.
+    Serve OTLP/HTTP; with certificates, to clients that show one of the same authority.
     """
     kept = endpoint or Endpoint()
 
@@ -122,8 +131,19 @@ def http_endpoint(port: int = 0, endpoint: Endpoint | None = None) -> Iterator[E
         daemon_threads = True
         block_on_close = False
 
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """
+            Say nothing of clients that are not let in.
+            """
+            if not isinstance(sys.exception(), OSError):
+                super().handle_error(request, client_address)
+
     server = Server(("127.0.0.1", port), Handler)
-    kept.base = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        server.socket = _asking(tls).wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    kept.base = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
     kept.url = f"{kept.base}/v1/traces"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -136,11 +156,12 @@ def http_endpoint(port: int = 0, endpoint: Endpoint | None = None) -> Iterator[E
 
 
 @contextmanager
-def grpc_endpoint(takes_logs: bool = True) -> Iterator[Endpoint]:
+def grpc_endpoint(takes_logs: bool = True, tls: Certificates | None = None) -> Iterator[Endpoint]:
     """
-    Serve OTLP/gRPC; an answer's code is that of gRPC where it is not 200.
+    Serve OTLP/gRPC; an answer's code is that of gRPC where it is not 200. With
+    certificates, to clients that show one of the same authority.
     """
-    kept = Endpoint()
+    kept = Endpoint(takes_logs=takes_logs)
     codes = {code.value[0]: code for code in grpc.StatusCode}
 
     class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
@@ -153,7 +174,7 @@ def grpc_endpoint(takes_logs: bool = True) -> Iterator[Endpoint]:
             Give what handles a method.
             """
             signal = "traces" if "TraceService" in details.method else "logs"
-            if signal == "logs" and not takes_logs:
+            if signal == "logs" and not kept.takes_logs:
                 return None
 
             def call(body: bytes, context: Any) -> bytes:
@@ -166,9 +187,23 @@ def grpc_endpoint(takes_logs: bool = True) -> Iterator[Endpoint]:
             return grpc.unary_unary_rpc_method_handler(call)
 
     server = grpc.server(ThreadPoolExecutor(max_workers=2), handlers=[Handler()])
-    kept.base = kept.url = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    if tls is None:
+        port = server.add_insecure_port("127.0.0.1:0")
+    else:
+        own = [(tls.server_key.read_bytes(), tls.server.read_bytes())]
+        asking = grpc.ssl_server_credentials(own, tls.authority.read_bytes(), True)
+        port = server.add_secure_port("127.0.0.1:0", asking)
+    kept.base = kept.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     server.start()
     try:
         yield kept
     finally:
         server.stop(None).wait()
+
+
+def _asking(tls: Certificates) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tls.server, tls.server_key)
+    context.load_verify_locations(tls.authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context

@@ -2,6 +2,7 @@
 What a destination gets, and in what form.
 """
 
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +110,41 @@ def test_a_file_describes_destinations(tmp_path: Path, monkeypatch: pytest.Monke
     assert "s3cret" not in repr(other)
 
 
+def test_variables_may_have_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    As in a collector's file, what follows `:-` stands for a variable that is not set, and
+    one that is set to nothing stays nothing; any text of a destination may have several.
+    """
+    monkeypatch.delenv("HOST", raising=False)
+    monkeypatch.setenv("PORT", "4320")
+    monkeypatch.setenv("EMPTY", "")
+    path = tmp_path / "to.toml"
+    path.write_text(
+        """
+        [[destination]]
+        url = "http://${env:HOST:-127.0.0.1}:${env:PORT:-4317}"
+        name = "${env:NO_NAME:-a:-b}"
+        headers = { a = "${env:EMPTY:-full}", b = "${env:NO_B:-}", c = "$PORT ${PORT}" }
+        """,
+        encoding="utf-8",
+    )
+    (found,) = read_destinations(path)
+    assert found.url == "http://127.0.0.1:4320"
+    assert found.label == "a:-b"
+    assert found.headers == {"a": "", "b": "", "c": "$PORT ${PORT}"}
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        (
+            "[[destination]]\nurl = 'http://${env:NOT_THERE}'",
+            "1, url: the environment",
+        ),
+        (
+            "[[destination]]\nurl = 'http://x'\nheaders = {a = '${env:}'}",
+            "header a: ${env:}",
+        ),
         ("", "names no destination"),
         ("destination = 3", "names no destination"),
         ("[[destination]]\nname = 'x'", "no url"),
@@ -122,8 +155,14 @@ def test_a_file_describes_destinations(tmp_path: Path, monkeypatch: pytest.Monke
         ("[[destination]]\nurl = 'http://x'\nsignals = ['metrics']", "signals are"),
         ("[[destination]]\nurl = 'http://x'\nonly = ['name']", "no condition"),
         ("[[destination]]\nurl = 'http://x'\nredact = ['(']", "redact"),
-        ("[[destination]]\nurl = 'http://x'\nheaders = {a = '${env:NOT_THERE}'}", "NOT_THERE"),
+        (
+            "[[destination]]\nurl = 'http://x'\nheaders = {a = '${env:NOT_THERE}'}",
+            "no NOT_THERE",
+        ),
         ("[[destination]]\nurl = 'http://u:p@x'", "belong into headers"),
+        ("[[destination]]\nurl = 'http://x'\nsince = 2026-01-02T03:04:05", "no date, time or"),
+        ("[[destination]]\nurl = 'http://x'\nsince = 2026-01-02", "no date, time or time zone"),
+        ("[[destination]]\nurl = 'http://x'\nsince = 'later'", "since cannot be 'later'"),
         ("[[destination", "no TOML"),
     ],
 )
@@ -138,3 +177,22 @@ def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, says: 
     assert says in str(refused.value)
     assert str(path) in str(refused.value)
     assert "u:p" not in str(refused.value)
+
+
+@given(st.integers(0, 2**33 * 10**6), st.integers(-14 * 60, 14 * 60))
+def test_a_beginning_is_exact_whatever_its_time_zone(since_us: int, offset_min: int) -> None:
+    """
+    A moment is the same to the microsecond in any time zone.
+    """
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=since_us)
+    moment = moment.astimezone(timezone(timedelta(minutes=offset_min)))
+    assert Destination(url=URL, since=moment).since_ns == max(1, since_us * 1000)
+
+
+@pytest.mark.parametrize("since", [datetime(2026, 1, 2, 3, 4), "yesterday", 5])  # noqa: DTZ001
+def test_a_beginning_without_a_time_zone_is_refused(since: Any) -> None:
+    """
+    A naive datetime would be another moment on each machine, and a word is none at all.
+    """
+    with pytest.raises(DestinationError, match=f"{URL}: since=.*aware datetime"):
+        Destination(url=URL, since=since)

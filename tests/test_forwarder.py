@@ -2,12 +2,15 @@
 Forwarding what is stored: whole, in order, and on from where it was, whatever happens.
 """
 
+import json
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +25,25 @@ from otel_bridge_storage.ended_records import spans_ended_after
 from otel_bridge_storage.forward_cursors import ForwardCursor, Places, Progress, SetAside
 from otel_bridge_storage.forward_states import ForwardState, forward_states
 from otel_bridge_storage.opening import open_database
+from otel_bridge_storage.records import LogRecord
 from otel_bridge_storage.tolerant_reading import tolerant_reading
 from otlp_servers import TAKEN, Answer, Endpoint, grpc_endpoint, http_endpoint
+from recording_data import eventually
 from stored import rows, store
 from trees import agent, span
 
 import otel_bridge
 from otel_bridge.cli.main import run_with
+from otel_bridge.forwarder import backoff
 from otel_bridge.forwarder.destination import Destination, DestinationError
 from otel_bridge.forwarder.outcomes import Accepted, NotNow, NotSo, Outcome, Refused
 from otel_bridge.forwarder.route import Route
+from otel_bridge.forwarder.signal_pauses import SignalPauses
+from otel_bridge.forwarder.worker import sender_for
 from otel_bridge.otlp import decode_logs, decode_traces, encode_logs, encode_traces
 
 URL = "http://localhost:4317"
+NOON = 1_795_262_400_000_000_000
 NAME, LOGS = "langsmith_otel_langgraph", "claude_code"
 
 
@@ -76,6 +85,14 @@ def drain(route: Route) -> NotNow | NotSo | None:
     places = route.claim()
     assert places is not None
     return route.drain(places)
+
+
+def has_news(route: Route, target: Path) -> bool:
+    """
+    Whether something waits that is to be sent now.
+    """
+    with tolerant_reading(target) as connection:
+        return route.has_news(connection)
 
 
 def states(target: Path | str) -> list[ForwardState]:
@@ -307,20 +324,163 @@ def test_grpc_answers_mean_what_the_specification_says(code: int, kind: type) ->
     assert endpoint.headers[0]["x-key"] == "k"
 
 
-def test_a_destination_without_log_records_gets_its_spans(
-    path: Path, caplog: pytest.LogCaptureFixture
+def some_logs(count: int) -> list[Any]:
+    """
+    Make log records that differ.
+    """
+    return [LogRecord(time_ns=NOON + n, body=f"log {n}") for n in range(count)]
+
+
+@pytest.mark.parametrize("serve", [http_endpoint, grpc_endpoint])
+def test_log_records_are_kept_for_what_begins_to_take_them(
+    serve: Any, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
-    What has no place for log records, as Jaeger, is told of once and gets all spans.
+    What has no place for log records, as Jaeger, gets all spans and is in no trouble. It is
+    asked again after a pause, and once it has a place it gets all log records in order.
     """
-    logs = [
-        g for f in captures.files(LOGS, "logs", "pb") for g in decode_logs(f.read_bytes()).records
-    ]
-    store(path, [logs, spans_named("a")])
+    now = 0.0
+    store(path, [some_logs(40), spans_named("a")])
+    with serve() as endpoint, open_database(path) as database:
+        endpoint.takes_logs = False
+        destination = Destination(url=endpoint.url, since="all")
+        with closing(sender_for(destination)) as sender:
+            pauses = SignalPauses(lambda: now, lambda: 1.0)
+            route = Route(database, destination, sender, pauses=pauses)
+            route.begin()
+            assert drain(route) is None
+            assert endpoint.names == ["a"]
+            (state,) = states(path)
+            assert (state.waiting_logs, state.untaken_logs, state.oldest_ns) == (0, 40, None)
+            assert (state.trouble, state.waiting_spans) == (None, 0)
+            asked = endpoint.asked
+            now = 4.9
+            store(path, [spans_named("a", "b"), some_logs(50)])
+            assert drain(route) is None
+            assert endpoint.asked == asked + 1
+            assert endpoint.names == ["a", "b"]
+            assert not has_news(route, path)
+            endpoint.takes_logs = True
+            now = 5.0
+            assert has_news(route, path)
+            assert drain(route) is None
+            assert [log.body for log in endpoint.logs] == [f"log {n}" for n in range(50)]
+            (state,) = states(path)
+            assert (state.untaken_logs, state.untaken, state.sent_logs) == (0, None, 50)
+            assert not pauses.holds("logs")
+    assert caplog.text.count("takes no log records") == 1
+
+
+def test_a_running_forwarder_asks_for_log_records_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A collector that gets a pipeline for logs gets what was kept, without a restart here.
+    """
+    monkeypatch.setattr(backoff, "_FIRST_MISTAKEN_S", 0.01)
+    store(path, [some_logs(20), spans_named("a")])
     with grpc_endpoint(takes_logs=False) as endpoint:
+        forwarder = otel_bridge.Forwarder(path, [Destination(url=endpoint.url, since="all")])
+        forwarder.start()
+        assert forwarder.flush(20)
+        assert [each.untaken_logs for each in forwarder.statuses()] == [20]
+        otel_bridge.prune(path, max_bytes=10**9)
+        endpoint.takes_logs = True
+        assert eventually(lambda: len(endpoint.logs) == 20)
+        assert forwarder.flush(20)
+        assert [each.untaken_logs for each in forwarder.statuses()] == [0]
+        forwarder.close()
+
+
+def test_the_pauses_before_log_records_are_sent_again_grow(path: Path) -> None:
+    """
+    A destination that never has a place for log records is asked with a few of them every
+    five minutes; one that is asked anew by another process is asked at once.
+    """
+    now = 0.0
+    asked: list[float] = []
+    store(path, [some_logs(3)])
+
+    class NoPlace(Recorded):
+        """
+        Has a place for nothing.
+        """
+
+        def send(self, signal: str, request: bytes) -> Outcome:
+            """
+            Send one request.
+            """
+            asked.append(now)
+            return NotSo("HTTP 404", of_signal=True)
+
+    with open_database(path) as database:
+        destination = Destination(url=URL, since="all")
+        pauses = SignalPauses(lambda: now, lambda: 1.0)
+        route = Route(database, destination, NoPlace(), pauses=pauses)
+        route.begin()
+        while now < 2000:
+            assert drain(route) is None
+            now += 20
+        assert [after - before for before, after in pairwise(asked)][-3:] == [300, 300, 300]
+        assert len(asked) < 15
+        sender = Recorded()
+        other = Route(database, destination, sender)
+        other.begin()
+        route.release()
+        assert states(path)[0].untaken_logs == 3
+        assert drain(other) is None
+    assert (states(path)[0].untaken_logs, states(path)[0].sent_logs) == (0, 3)
+
+
+def test_what_takes_no_log_records_and_never_took_a_span_is_in_trouble(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    An address where nothing is taken is told as such, though only log records are stored.
+    """
+    store(path, [some_logs(3)])
+    with http_endpoint() as endpoint:
+        endpoint.takes_logs = False
+        assert run_with(["forward", endpoint.url, "--db", str(path)]) == 1
+        assert "HTTP 404" in capsys.readouterr().err
+        assert states(path)[0].trouble == "HTTP 404 no such page"
+        store(path, [spans_named("a")])
         assert run_with(["forward", endpoint.url, "--db", str(path)]) == 0
-    assert endpoint.names == ["a"]
-    assert "takes no log records" in caplog.text
+    assert states(path)[0].trouble is None
+    capsys.readouterr()
+    assert run_with(["forward", "--status", "--db", str(path), "--format", "json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert (told["untaken_logs"], told["untaken"]) == (3, "HTTP 404 no such page")
+
+
+@pytest.mark.parametrize("signal", ["traces", "logs"])
+def test_what_a_destination_is_not_to_get_does_not_wait_for_it(
+    signal: Any, backend: Backend
+) -> None:
+    """
+    A signal that the description leaves out is neither sent nor counted; where it is added
+    later, what was stored meanwhile is sent. On every kind of database.
+    """
+    backends.store(backend.target, [[*spans_named("a", "b"), *some_logs(3)]])
+    sender = Recorded()
+    with open_database(backend.target) as database:
+        one = Destination(url=URL, name="d", since="all", signals=[signal])
+        route = Route(database, one, sender)
+        route.begin()
+        assert drain(route) is None
+        (state,) = states(backend.target)
+        assert (state.waiting_spans, state.waiting_logs, state.untaken_logs) == (0, 0, 0)
+        assert state.oldest_ns is None
+        assert state.sent_spans + state.sent_logs == (2 if signal == "traces" else 3)
+        both = Route(database, replace(one, signals=("traces", "logs")), sender)
+        both.begin()
+        (state,) = states(backend.target)
+        assert state.waiting_spans + state.waiting_logs == (3 if signal == "traces" else 2)
+        assert state.oldest_ns is not None
+        route.release()
+        assert drain(both) is None
+        (state,) = states(backend.target)
+    assert (state.sent_spans, state.sent_logs, state.set_aside) == (2, 3, 0)
 
 
 @pytest.fixture
@@ -390,12 +550,70 @@ def test_a_destination_that_comes_back_gets_all_in_order(path: Path) -> None:
         forwarder = otel_bridge.Forwarder(path, [Destination(url=endpoint.url, since="all")])
         forwarder.start()
         forwarder.flush(1)
-        from recording_data import eventually
-
         assert eventually(lambda: len(endpoint.names) == 3)
         assert forwarder.flush(20)
         forwarder.close()
     assert endpoint.names == ["a", "b", "c"]
+
+
+def test_looking_for_news_opens_nothing(path: Path) -> None:
+    """
+    However often a forwarder looks in vain, it does so over the connections it has.
+    """
+    opened: list[object] = []
+    is_counted = False
+
+    def count(event: str, arguments: tuple[object, ...]) -> None:
+        if is_counted and event == "sqlite3.connect":
+            opened.append(arguments)
+
+    sys.addaudithook(count)
+    store(path, [spans_named("a")])
+    with http_endpoint() as endpoint:
+        forwarder = otel_bridge.Forwarder(path, [Destination(url=endpoint.url, since="all")])
+        forwarder.start()
+        assert forwarder.flush(20)
+        is_counted = True
+        assert all(forwarder.flush(20) for _ in range(20))
+        is_counted = False
+        forwarder.close()
+    assert endpoint.names == ["a"]
+    assert opened == []
+
+
+def test_what_another_process_stores_is_noticed(path: Path) -> None:
+    """
+    An idle forwarder sends what is stored elsewhere, which wakes nobody here.
+    """
+    store(path, [spans_named("a")])
+    program = "import sys, otel_bridge\nwith otel_bridge.install(sys.argv[1]) as bridge:\n"
+    program += "    with bridge.run('there'):\n        pass"
+    with http_endpoint() as endpoint:
+        forwarder = otel_bridge.Forwarder(path, [Destination(url=endpoint.url, since="all")])
+        forwarder.start()
+        assert forwarder.flush(20)
+        subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=60)
+        assert eventually(lambda: endpoint.names == ["a", "invoke_agent there"])
+        forwarder.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be deleted there")
+def test_a_database_that_is_made_anew_is_forwarded_from_its_first_span(path: Path) -> None:
+    """
+    Where the file is replaced under a forwarder, all that is in the new one is sent.
+    """
+    store(path, [spans_named("before")])
+    with http_endpoint() as endpoint:
+        forwarder = otel_bridge.Forwarder(path, [endpoint.url])
+        forwarder.start()
+        new = path.with_name("new.db")
+        store(new, [spans_named("a", "b")])
+        for left in path.parent.glob(f"{path.name}-*"):
+            left.unlink()
+        new.replace(path)
+        assert eventually(lambda: endpoint.names == ["a", "b"])
+        assert forwarder.flush(20)
+        forwarder.close()
 
 
 CHILD = """
@@ -430,6 +648,29 @@ def test_a_killed_program_loses_nothing_that_was_on_disk(path: Path) -> None:
     ]
     assert len(ended) > 200
     assert list(dict.fromkeys(endpoint.names)) == ended
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are told to stop otherwise there")
+def test_a_program_that_is_told_to_stop_sends_its_open_spans(path: Path) -> None:
+    """
+    Where SIGTERM is turned into an exit, as the documentation shows, the root arrives.
+    """
+    script = """
+import signal, sys, otel_bridge
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+with otel_bridge.install(sys.argv[1], forward=sys.argv[2]) as bridge, bridge.run("planner"):
+    print("ready", flush=True)
+    while True:
+        signal.pause()
+"""
+    with http_endpoint() as endpoint:
+        with subprocess.Popen(
+            [sys.executable, "-c", script, str(path), endpoint.url], stdout=subprocess.PIPE
+        ) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline().strip() == b"ready"
+            child.terminate()
+        assert endpoint.names == ["invoke_agent planner"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

@@ -52,7 +52,7 @@ def host(folder: Path, central: Bridge) -> Bridge:
     Give the bridge of one host, which sends on by central.toml; not yet started.
     """
     folder.mkdir()
-    # A certificate of this test's own is trusted by a variable, elsewhere by `ca_file`.
+    # A certificate of this test's own is trusted by a variable, elsewhere by `certificate`.
     return bridge(
         folder,
         "--destinations",

@@ -8,14 +8,13 @@ import signal
 import socket
 import ssl
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import grpc  # type: ignore[import-untyped]
 import pytest
-import trustme
 from backends import Backend, table
+from certificates import Certificates, make_certificates
 from receiving import (
     START_S,
     TRACES,
@@ -322,37 +321,12 @@ asyncio.run(main())
     assert (done.stdout, done.stderr) == ("False True\n", "")
 
 
-@dataclass(frozen=True)
-class Certificates:
-    """
-    Files of an authority, of a server and of a client.
-    """
-
-    authority: Path
-    server: Path
-    server_key: Path
-    client: Path
-    client_key: Path
-
-
 @pytest.fixture
 def certificates(tmp_path: Path) -> Certificates:
     """
     Make certificates for this machine, and for a client.
     """
-    authority = trustme.CA()
-    server = authority.issue_cert("127.0.0.1", "localhost")
-    client = authority.issue_cert("client@example.com")
-    made = Certificates(*(tmp_path / f"{n}.pem" for n in ("ca", "cert", "key", "ccert", "ckey")))
-    authority.cert_pem.write_to_path(str(made.authority))
-    for issued, chain, key in (
-        (server, made.server, made.server_key),
-        (client, made.client, made.client_key),
-    ):
-        issued.private_key_pem.write_to_path(str(key))
-        for number, pem in enumerate(issued.cert_chain_pems):
-            pem.write_to_path(str(chain), append=number > 0)
-    return made
+    return make_certificates(tmp_path)
 
 
 def post_securely(server: ServedProcess, context: ssl.SSLContext) -> int:

@@ -14,9 +14,18 @@ from backends import Backend
 from hypothesis import given
 from hypothesis import strategies as st
 from otel_bridge_storage.rare_warnings import RareWarnings
-from otlp_servers import http_endpoint
+from otlp_servers import grpc_endpoint, http_endpoint
 from prometheus_client.parser import text_string_to_metric_families
-from receiving import JSON, Served, json_request, locked, request, served, with_broken_id
+from receiving import (
+    JSON,
+    Served,
+    json_request,
+    locked,
+    log_request,
+    request,
+    served,
+    with_broken_id,
+)
 from recording_data import eventually
 
 from otel_bridge import Destination, Forwarder, Queries
@@ -126,6 +135,25 @@ def test_a_forwarder_starts_tells_and_ends_with_the_server(tmp_path: Path) -> No
     assert told[key("forward_waiting", destination="away", signal="traces")] == 3
     assert told[key("forward_lag_seconds", destination="away")] > 0
     assert told[key("forward_set_aside", destination="away")] == 0
+
+
+def test_what_a_destination_has_no_place_for_is_no_lag(tmp_path: Path) -> None:
+    """
+    Log records that Jaeger will never take are told apart from what waits for it.
+    """
+    path = tmp_path / "runs.db"
+    with grpc_endpoint(takes_logs=False) as endpoint:
+        jaeger = Destination(url=endpoint.url, name="jaeger")
+        with served(path, Forwarder(path, [jaeger])) as server:
+            assert server.post(request(3)).status == 200
+            assert server.post(log_request(2), "/v1/logs").status == 200
+            untaken = key("forward_untaken", destination="jaeger", signal="logs")
+            assert eventually(lambda: scrape(server)[untaken] == 2)
+            assert eventually(lambda: len(endpoint.spans) == 3)
+            told = scrape(server)
+    assert told[key("forward_waiting", destination="jaeger", signal="logs")] == 0
+    assert told[key("forward_lag_seconds", destination="jaeger")] == 0
+    assert told[key("forward_failing", destination="jaeger")] == 0
 
 
 def test_names_from_outside_cannot_break_the_format(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
-from otel_bridge_storage.errors import OtelBridgeError
+from otel_bridge_storage.errors import OtelBridgeError, QueryError
+from otel_bridge_storage.moments import nanoseconds
 
 from otel_bridge.content import Redact
 from otel_bridge.export import Protocol, protocol_of
 
 Signal = Literal["traces", "logs"]
+ALL_SIGNALS: tuple[Signal, ...] = ("traces", "logs")
 
 _SIGNAL_PATH = re.compile(r"/v1/(traces|logs|metrics)/?$")
 
@@ -47,9 +49,13 @@ class Destination:
         redact: Called with an attribute's name and each text of content; gives the text
             to send.
         hide: Patterns of names of attributes that are left out.
-        since: Where it begins when it is first named: `now`, `all`, or a time.
+        since: Where it begins when it is first named: `now`, `all`, or an aware datetime.
         timeout_s: How long an answer may take, in seconds.
-        ca_file: Certificates to trust instead of the system's.
+        certificate: A file of certificates to trust instead of the system's, PEM.
+        client_certificate: A file with the certificate to show, where the endpoint asks for
+            one, PEM.
+        client_key: A file with its private key, not encrypted; by default it is in the same
+            file as the certificate.
 
     Raises:
         DestinationError: One of these makes no sense.
@@ -59,7 +65,7 @@ class Destination:
     name: str = ""
     protocol: Protocol | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    signals: Sequence[Signal] = ("traces", "logs")
+    signals: Sequence[Signal] = ALL_SIGNALS
     only: Sequence[str] = ()
     drop: Sequence[str] = ()
     sample: float = 1.0
@@ -68,7 +74,9 @@ class Destination:
     hide: Sequence[str] = ()
     since: Literal["now", "all"] | datetime = "now"
     timeout_s: float = 10.0
-    ca_file: str | None = None
+    certificate: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -91,14 +99,38 @@ class Destination:
             raise DestinationError(
                 f"destination {self.label}: sample is a share from 0 to 1, not {self.sample}"
             )
-        if not self.signals or not {"traces", "logs"}.issuperset(self.signals):
+        if not self.signals or not set(ALL_SIGNALS).issuperset(self.signals):
             raise DestinationError(f"destination {self.label}: signals are traces and logs")
+        if self.client_key and not self.client_certificate:
+            raise DestinationError(
+                f"destination {self.label}: client_key needs the client_certificate that it is for"
+            )
+        if parts.scheme == "http" and self.has_tls_files:
+            raise DestinationError(
+                f"destination {self.label}: certificates are for an https:// URL"
+            )
         for condition in (*self.only, *self.drop):
             if not condition.partition("=")[0] or "=" not in condition:
                 raise DestinationError(
                     f"destination {self.label}: {condition!r} is no condition: "
                     "write one such as service.name=planner-*"
                 )
+        try:
+            _ = self.since_ns
+        except QueryError as error:
+            raise DestinationError(f"destination {self.label}: {error}") from error
+
+    @property
+    def since_ns(self) -> int | None:
+        """
+        Where it begins, in nanoseconds since the epoch; 0 for everything that is stored,
+        None for what is stored from now on.
+        """
+        if self.since == "now":
+            return None
+        if self.since == "all":
+            return 0
+        return max(1, nanoseconds(self.since, "since"))
 
     @property
     def label(self) -> str:
@@ -122,6 +154,13 @@ class Destination:
         Whether it is spoken to over gRPC.
         """
         return (self.protocol or protocol_of(self.url)) == "grpc"
+
+    @property
+    def has_tls_files(self) -> bool:
+        """
+        Whether it names certificates of its own.
+        """
+        return bool(self.certificate or self.client_certificate)
 
     def http_url(self, signal: Signal) -> str:
         """

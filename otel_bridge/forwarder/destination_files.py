@@ -6,14 +6,15 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Literal
 
 from otel_bridge.forwarder.destination import Destination, DestinationError
 
-_VARIABLE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
-_TEXTS = ("url", "name", "protocol", "ca_file")
+_VARIABLE = re.compile(r"\$\{env:([^}]*)\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TEXTS = ("url", "name", "protocol", "certificate", "client_certificate", "client_key")
 _LISTS = ("signals", "only", "drop", "hide", "redact")
 _NUMBERS = ("sample", "timeout_s")
 _KNOWN = {*_TEXTS, *_LISTS, *_NUMBERS, "headers", "content", "since"}
@@ -42,7 +43,8 @@ def read_destinations(path: Path) -> list[Destination]:
 
     The keys are the attributes of `Destination`; `redact` is a list of regular
     expressions, and what they match in content is replaced. `${env:NAME}` in a header or
-    a URL stands for an environment variable.
+    another text stands for an environment variable, and `${env:NAME:-default}` for one that
+    may not be set.
 
     Raises:
         DestinationError: The file cannot be read, or makes no sense.
@@ -69,8 +71,12 @@ def _destination(where: str, table: Any) -> Destination:
     for name, value in table.items():
         _check(where, name, value)
     given = dict(table)
-    given["url"] = _filled(where, given["url"])
-    given["headers"] = {k: _filled(where, v) for k, v in given.get("headers", {}).items()}
+    for key in given.keys() & _TEXTS:
+        given[key] = _filled(f"{where}, {key}", given[key])
+    given["headers"] = {
+        key: _filled(f"{where}, header {key}", value)
+        for key, value in given.get("headers", {}).items()
+    }
     if patterns := given.pop("redact", None):
         given["redact"] = _redaction(where, patterns)
     try:
@@ -88,8 +94,14 @@ def _check(where: str, name: str, value: Any) -> None:
         or (name == "headers" and isinstance(value, Mapping) and _are_texts([*value.values()]))
         or (name == "since" and (value in ("now", "all") or _is_moment(value)))
     )
-    if not right:
-        raise DestinationError(f"{where}: {name} cannot be {value!r}")
+    if right:
+        return
+    if isinstance(value, date | time):
+        raise DestinationError(
+            f"{where}: {name} = {value} has no date, time or time zone: "
+            "write one such as 2026-01-31T09:00:00Z"
+        )
+    raise DestinationError(f"{where}: {name} cannot be {value!r}")
 
 
 def _are_texts(value: Any) -> bool:
@@ -102,9 +114,18 @@ def _is_moment(value: Any) -> bool:
 
 def _filled(where: str, text: str) -> str:
     def value_of(match: re.Match[str]) -> str:
-        value = os.environ.get(match[1])
+        name, has_default, default = match[1].partition(":-")
+        if not _NAME.fullmatch(name):
+            raise DestinationError(
+                f"{where}: {match[0]} names no variable: "
+                "write ${env:NAME} or ${env:NAME:-default}"
+            )
+        value = os.environ.get(name, default if has_default else None)
         if value is None:
-            raise DestinationError(f"{where}: the environment has no {match[1]}")
+            raise DestinationError(
+                f"{where}: the environment has no {name}: set it, "
+                f"or write ${{env:{name}:-default}}"
+            )
         return value
 
     return _VARIABLE.sub(value_of, text)

@@ -66,7 +66,8 @@ class Forwarder:
 
     def flush(self, timeout_s: float = 30.0) -> bool:
         """
-        Wait until everything that is stored was sent.
+        Wait until everything that is stored was sent. Log records are not waited for where
+        a destination has no place for them.
 
         Returns:
             Whether that is so; False as soon as a destination is in trouble.

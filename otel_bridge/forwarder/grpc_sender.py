@@ -3,7 +3,6 @@ Requests of OTLP/gRPC, gzip.
 """
 
 import contextlib
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,9 +11,10 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
-from otel_bridge.forwarder.destination import Destination, Signal
+from otel_bridge.forwarder.destination import Destination, DestinationError, Signal
 from otel_bridge.forwarder.outcomes import NotNow, NotSo, Outcome, Refused, accepted
-from otel_bridge.otlp.signals import SIGNALS
+from otel_bridge.forwarder.tls_files import read_tls_files
+from otel_bridge.otlp.signals import BY_NAME
 
 _GRPC_PORT = 4317
 _DETAILS = "grpc-status-details-bin"
@@ -43,25 +43,28 @@ class GrpcSender:
         self._destination = destination
         # gRPC takes no metadata whose name has capitals.
         self._metadata = tuple((k.lower(), v) for k, v in destination.headers.items())
-        self._channel = _channel(destination)
-        self._calls = {
-            signal.name: self._channel.unary_unary(f"/{signal.service}/Export")
-            for signal in SIGNALS
-        }
+        self._channel: Any = None
 
     def send(self, signal: Signal, request: bytes) -> Outcome:
         """
         Send one request, and say what became of it.
         """
         try:
-            body = self._calls[signal](
+            if self._channel is None:
+                self._channel = _channel(self._destination)
+            body = self._channel.unary_unary(f"/{BY_NAME[signal].service}/Export")(
                 request,
                 timeout=self._destination.timeout_s,
                 metadata=self._metadata,
                 compression=grpc.Compression.Gzip,
             )
         except grpc.RpcError as error:
+            if error.code() is _Code.UNAVAILABLE and self._destination.has_tls_files:
+                # Certificates are renewed, and a channel keeps those that it began with.
+                self.close()
             return _outcome(error)
+        except DestinationError as error:
+            return NotSo(str(error))
         except ValueError as error:
             return NotNow(f"{type(error).__name__}: {error}")
         return accepted(signal, body)
@@ -70,7 +73,9 @@ class GrpcSender:
         """
         Close the channel.
         """
-        self._channel.close()
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
 
 
 def _channel(destination: Destination) -> Any:
@@ -82,8 +87,9 @@ def _channel(destination: Destination) -> Any:
     options = [("grpc.max_reconnect_backoff_ms", 1000)]
     if parts.scheme == "http":
         return grpc.insecure_channel(target, options)
-    roots = Path(destination.ca_file).read_bytes() if destination.ca_file else None
-    return grpc.secure_channel(target, grpc.ssl_channel_credentials(roots), options)
+    files = read_tls_files(destination)
+    credentials = grpc.ssl_channel_credentials(files.authority, files.key, files.certificate)
+    return grpc.secure_channel(target, credentials, options)
 
 
 def _outcome(error: Any) -> Outcome:

@@ -11,8 +11,9 @@ import requests
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
-from otel_bridge.forwarder.destination import Destination, Signal
+from otel_bridge.forwarder.destination import Destination, DestinationError, Signal
 from otel_bridge.forwarder.outcomes import Accepted, NotNow, NotSo, Outcome, Refused, accepted
+from otel_bridge.forwarder.tls_files import read_tls_files
 from otel_bridge.otlp.signals import Form
 
 _PROTOBUF = Form.PROTO.value
@@ -33,25 +34,31 @@ class HttpSender:
         self._destination = destination
         self._session = requests.Session()
         self._session.headers.update(destination.headers)
-        if destination.ca_file:
-            self._session.verify = destination.ca_file
 
     def send(self, signal: Signal, request: bytes) -> Outcome:
         """
         Send one request, and say what became of it.
         """
-        timeout_s = self._destination.timeout_s
+        destination = self._destination
+        timeout_s = destination.timeout_s
+        certificate, key = destination.client_certificate, destination.client_key
         try:
+            read_tls_files(destination)
             with self._session.post(
-                self._destination.http_url(signal),
+                destination.http_url(signal),
                 data=gzip.compress(request, compresslevel=1),
                 headers={"Content-Type": _PROTOBUF, "Content-Encoding": "gzip"},
                 timeout=(min(5.0, timeout_s), timeout_s),
                 allow_redirects=False,
                 stream=True,
+                # What a session trusts would give way to a variable of the environment.
+                verify=destination.certificate or True,
+                cert=(certificate, key) if certificate and key else certificate,
             ) as response:
                 body = response.raw.read(_MOST_ANSWERED, decode_content=True)
                 return _outcome(signal, response, body)
+        except DestinationError as error:
+            return NotSo(str(error))
         except requests.exceptions.SSLError as error:
             return NotSo(f"TLS: {_short(error)}")
         except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL) as error:

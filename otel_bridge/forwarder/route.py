@@ -21,14 +21,14 @@ from sqlalchemy import Connection
 
 from otel_bridge.forwarder.choosing import Choice
 from otel_bridge.forwarder.delivery import Delivered, deliver
-from otel_bridge.forwarder.destination import Destination, Signal
+from otel_bridge.forwarder.destination import ALL_SIGNALS, Destination, Signal
 from otel_bridge.forwarder.outcomes import NotNow, NotSo, Outcome
+from otel_bridge.forwarder.signal_pauses import SignalPauses
 from otel_bridge.otlp.signals import BY_NAME
 
 _FEWEST = 16
 _MOST = 512
 _MUCH_TEXT = 1024 * 1024
-_NS = 1_000_000_000
 
 
 class Sender(Protocol):
@@ -56,6 +56,7 @@ class Route:
         destination: Where to, and what.
         sender: Sends; not closed by this.
         goes_on: Asked between requests whether to go on.
+        pauses: Tells which signals are not sent now.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Route:
         destination: Destination,
         sender: Sender,
         goes_on: Callable[[], bool] = lambda: True,
+        pauses: SignalPauses | None = None,
     ) -> None:
         self._address = database.address
         self._destination = destination
@@ -71,29 +73,29 @@ class Route:
         self._goes_on = goes_on
         self._choice = Choice(destination)
         self._cursor = ForwardCursor(database, destination.label, destination.shown_url)
-        self._signals = list(destination.signals)
+        self._pauses = pauses or SignalPauses()
         self._trusted = False
         self._limit = _FEWEST
         self._warnings = RareWarnings(60.0)
 
-    def begin(self, *, anew: bool = False) -> None:
+    def begin(self, *, anew: bool = False, from_first: bool = False) -> None:
         """
-        Make the cursor where there is none; `anew` moves one that is there.
-        """
-        since = self._destination.since
-        if since == "now":
-            self._cursor.begin(None, anew=anew)
-        elif since == "all":
-            self._cursor.begin(0, anew=anew)
-        else:
-            self._cursor.begin(max(1, int(since.timestamp() * _NS)), anew=anew)
+        Make the cursor where there is none.
 
-    def has_news(self) -> bool:
+        Args:
+            anew: Move one that is there.
+            from_first: A new one begins with everything, whatever the destination says.
         """
-        Whether something waits, told without writing.
+        destination = self._destination
+        left_out = [each for each in ALL_SIGNALS if each not in destination.signals]
+        since_ns = 0 if from_first else destination.since_ns
+        self._cursor.begin(since_ns, anew=anew, left_out=left_out)
+
+    def has_news(self, connection: Connection) -> bool:
         """
-        with tolerant_reading(self._address) as connection:
-            return is_waiting(connection, self._destination.label, self._signals)
+        Whether something waits that is to be sent now.
+        """
+        return is_waiting(connection, self._destination.label, self._signals())
 
     def claim(self) -> Places | None:
         """
@@ -139,7 +141,7 @@ class Route:
             None where nothing waited, or another process became the one who sends.
         """
         moved = places
-        for signal in tuple(self._signals):
+        for signal in self._signals():
             after = moved.of(signal)
             batch = self._read(signal, after)
             if not batch:
@@ -154,6 +156,8 @@ class Route:
             moved = moved.moved(signal, place)
             if not self._cursor.advance(_progress(signal, moved, done)):
                 return None
+            if done.settled and wanted and self._pauses.end(signal):
+                self._cursor.note_taken(signal)
             if done.trouble is not None and not self._does_without(signal, done.trouble):
                 self._cursor.note_trouble(done.trouble.reason)
                 return done.trouble
@@ -214,26 +218,35 @@ class Route:
             )
         return done
 
+    def _signals(self) -> list[Signal]:
+        """
+        Give those that the destination is to get and does not lack a place for.
+        """
+        return [each for each in self._destination.signals if self._pauses.is_over(each)]
+
     def _does_without(self, signal: Signal, trouble: NotNow | NotSo) -> bool:
         """
-        Send no more log records to what has no place for them, as Jaeger has none.
+        Keep log records for later from what has no place for them, as Jaeger has none.
         """
         if signal == "traces" or not isinstance(trouble, NotSo) or not trouble.of_signal:
             return False
-        self._signals.remove(signal)
-        self._warnings.warn(
-            "signal",
-            "otel-bridge: %s takes no log records, which wait from now on (%s); "
-            'signals = ["traces"] says that it gets none',
-            self._destination.label,
-            trouble.reason,
-        )
+        self._cursor.note_untaken(signal, trouble.reason)
+        if self._pauses.begin(signal, trouble):
+            self._warnings.warn(
+                "signal",
+                "otel-bridge: %s takes no log records (%s); they are kept, and it is asked "
+                'again every few minutes; signals = ["traces"] says that it gets none',
+                self._destination.label,
+                trouble.reason,
+            )
         return True
 
     def _read(self, signal: Signal, after: int) -> list[Ended]:
         read = spans_ended_after if signal == "traces" else logs_stored_after
+        # To ask whether there is a place for a signal, a few records will do.
+        limit = _FEWEST if self._pauses.holds(signal) else self._limit
         with tolerant_reading(self._address) as connection:
-            batch = _within_memory(read, connection, after, self._limit)
+            batch = _within_memory(read, connection, after, limit)
         # The next batch is as large as this one shows to be wise.
         size = sum(_text_size(each) for each in batch)
         self._limit = max(_FEWEST, self._limit // 2) if size > _MUCH_TEXT else self._limit

@@ -15,12 +15,15 @@ from otel_bridge_storage.errors import DatabaseError
 from otel_bridge_storage.holding import HoldableWork
 from otel_bridge_storage.opening import open_database
 from otel_bridge_storage.rare_warnings import RareWarnings, in_short
+from otel_bridge_storage.thread_pool_reading import reading_engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from otel_bridge.forwarder.backoff import Backoff
 from otel_bridge.forwarder.destination import Destination
 from otel_bridge.forwarder.outcomes import NotNow, NotSo
 from otel_bridge.forwarder.route import Route, Sender
+from otel_bridge.forwarder.signal_pauses import SignalPauses
 from otel_bridge.own_threads import unrecorded
 
 _log = logging.getLogger("otel_bridge")
@@ -49,9 +52,12 @@ class Worker:
         self._troubled = False
         self._work = HoldableWork()
         self._database: Database | None = None
+        self._reads: Engine | None = None
+        self._has_begun = False
         self._sender: Sender | None = None
         self._route: Route | None = None
         self._backoff = Backoff()
+        self._pauses = SignalPauses()
         self._warnings = RareWarnings(60.0)
         self._stop_listening: Callable[[], None] | None = None
         self._thread: threading.Thread | None = None
@@ -139,7 +145,7 @@ class Worker:
             How long to wait before the next look, in seconds.
         """
         try:
-            trouble = self._send_all(self._ready())
+            trouble = self._send_all()
         except (DatabaseError, DBAPIError) as error:
             self._warnings.warn(
                 "database", "otel-bridge cannot forward from %s: %s", self._address, error
@@ -165,8 +171,13 @@ class Worker:
         )
         return self._backoff.next_s(trouble)
 
-    def _send_all(self, route: Route) -> NotNow | NotSo | None:
-        places = route.claim() if route.has_news() else None
+    def _send_all(self) -> NotNow | NotSo | None:
+        if self._database is not None and self._database.vanished():
+            self._let_go()
+        route, reads = self._ready()
+        with reads.connect() as connection:
+            has_news = route.has_news(connection)
+        places = route.claim() if has_news else None
         if places is None:
             return None
         trouble = route.drain(places, self._backoff.succeeded)
@@ -174,13 +185,18 @@ class Worker:
             route.release()
         return trouble
 
-    def _ready(self) -> Route:
-        if self._route is None:
+    def _ready(self) -> tuple[Route, Engine]:
+        if self._route is None or self._reads is None:
             self._database = open_database(self._address)
+            self._reads = reading_engine(self._address)
             self._sender = sender_for(self._destination)
-            self._route = Route(self._database, self._destination, self._sender, self._goes_on)
-            self._route.begin()
-        return self._route
+            self._route = Route(
+                self._database, self._destination, self._sender, self._goes_on, self._pauses
+            )
+            # A database that was made anew since then holds nothing that is older.
+            self._route.begin(from_first=self._has_begun)
+            self._has_begun = True
+        return self._route, self._reads
 
     def _let_go(self) -> None:
         if self._route is not None:
@@ -188,9 +204,11 @@ class Worker:
                 self._route.release()
         if self._sender is not None:
             self._sender.close()
+        if self._reads is not None:
+            self._reads.dispose()
         if self._database is not None:
             self._database.close()
-        self._route = self._sender = self._database = None
+        self._route = self._reads = self._sender = self._database = None
 
     def _wait(self, seconds: float) -> None:
         """

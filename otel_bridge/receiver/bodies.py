@@ -4,7 +4,8 @@ Bodies, read and unpacked within bounds.
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager
 
 from otel_bridge.receiver.budget import Share
 from otel_bridge.receiver.limits import Limits
@@ -18,6 +19,25 @@ The first bytes of gzip, with which no protobuf message and no JSON begins.
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
+@asynccontextmanager
+async def in_time(share: Share, limits: Limits) -> AsyncIterator[None]:
+    """
+    Bound the time in which a body is read, and give its room back if it is not read.
+
+    Raises:
+        Refusal: It comes too slowly.
+    """
+    try:
+        async with asyncio.timeout(limits.read_s):
+            yield
+    except TimeoutError as error:
+        share.release()
+        raise _too_slow(limits) from error
+    except BaseException:
+        share.release()
+        raise
+
+
 async def read_body(
     chunks: AsyncIterable[bytes], declared: str | None, limits: Limits, share: Share
 ) -> bytes:
@@ -29,22 +49,18 @@ async def read_body(
         share: Grows with what has come.
 
     Raises:
-        Refusal: It is too long, comes too slowly, or there is no room for it.
+        Refusal: It is too long, or there is no room for it.
     """
     if declared is not None and declared.isdecimal() and int(declared) > limits.body_bytes:
         raise too_large(limits)
     parts: list[bytes] = []
     size = 0
-    try:
-        async with asyncio.timeout(limits.read_s):
-            async for chunk in chunks:
-                size += len(chunk)
-                if size > limits.body_bytes:
-                    raise too_large(limits)
-                share.resize(size)
-                parts.append(chunk)
-    except TimeoutError as error:
-        raise too_slow(limits) from error
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > limits.body_bytes:
+            raise too_large(limits)
+        share.resize(size)
+        parts.append(chunk)
     return b"".join(parts)
 
 
@@ -84,7 +100,7 @@ def too_large(limits: Limits) -> Refusal:
     )
 
 
-def too_slow(limits: Limits) -> Refusal:
+def _too_slow(limits: Limits) -> Refusal:
     """
     Refuse a body that does not come.
     """

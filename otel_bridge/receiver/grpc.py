@@ -5,7 +5,6 @@ Each method is served as one that takes a stream, which is the same on the wire:
 of a request is read before its sender is let in.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ from otel_bridge_storage.rare_warnings import RareWarnings, in_short
 
 from otel_bridge.otlp.signals import SIGNALS, Form, Signal
 from otel_bridge.receiver.access import Access
-from otel_bridge.receiver.bodies import GZIP_START, too_slow
+from otel_bridge.receiver.bodies import GZIP_START, in_time
 from otel_bridge.receiver.budget import overloaded
 from otel_bridge.receiver.jobs import Job
 from otel_bridge.receiver.limits import Limits
@@ -98,15 +97,9 @@ class GrpcReceiver:
         share = self._stream.enter()
         self._reading += 1
         try:
-            async with asyncio.timeout(self._limits.read_s):
+            async with in_time(share, self._limits):
                 body = await context.read()
-            share.resize(len(_message(body)))
-        except TimeoutError as error:
-            share.release()
-            raise too_slow(self._limits) from error
-        except BaseException:
-            share.release()
-            raise
+                share.resize(len(_message(body)))
         finally:
             self._reading -= 1
         return Job(

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from otel_bridge.otlp.signals import SIGNALS, Form, Signal
 from otel_bridge.receiver.access import Access
-from otel_bridge.receiver.bodies import read_body
+from otel_bridge.receiver.bodies import in_time, read_body
 from otel_bridge.receiver.jobs import Job, Outcome
 from otel_bridge.receiver.limits import Limits
 from otel_bridge.receiver.refusals import Refusal, Why
@@ -89,13 +89,10 @@ class HttpReceiver:
                 f"the Content-Type must be {Form.PROTO.value} or {Form.JSON.value}",
             )
         share = self._stream.enter()
-        try:
+        async with in_time(share, self._limits):
             body = await read_body(
                 request.stream(), headers.get("content-length"), self._limits, share
             )
-        except BaseException:
-            share.release()
-            raise
         return Job(
             signal=signal, transport=_TRANSPORT, form=form, body=body, share=share, packed=packed
         )

@@ -43,9 +43,14 @@ class ForwardMetrics(Collector):
         waiting = GaugeMetricFamily(
             "otel_bridge_forward_waiting", "Records that are not sent yet.", labels=_BY_SIGNAL
         )
+        untaken = GaugeMetricFamily(
+            "otel_bridge_forward_untaken",
+            "Records that are kept until the destination has a place for their signal.",
+            labels=_BY_SIGNAL,
+        )
         lag = GaugeMetricFamily(
             "otel_bridge_forward_lag_seconds",
-            "Since the end of the oldest span that is not sent.",
+            "Since the end of the oldest record that is not sent.",
             labels=_BY_DESTINATION,
         )
         sent = CounterMetricFamily(
@@ -66,12 +71,13 @@ class ForwardMetrics(Collector):
             failing.add_metric((name,), each.trouble is not None)
             waiting.add_metric((name, "traces"), each.waiting_spans)
             waiting.add_metric((name, "logs"), each.waiting_logs)
+            untaken.add_metric((name, "logs"), each.untaken_logs)
             lag.add_metric((name,), _age_s(each.oldest_ns))
             sent.add_metric((name, "traces"), each.sent_spans)
             sent.add_metric((name, "logs"), each.sent_logs)
             rejected.add_metric((name,), each.rejected)
             aside.add_metric((name,), each.set_aside)
-        yield from (failing, waiting, lag, sent, rejected, aside)
+        yield from (failing, waiting, untaken, lag, sent, rejected, aside)
 
     def _now(self) -> Sequence[ForwardState]:
         # Readiness tells of a database that cannot be read; the other figures still stand.

@@ -6,7 +6,7 @@ nothing is skipped whatever is killed; what was answered just before may be sent
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from otel_bridge_storage.database import Database
 from otel_bridge_storage.dead_writers import is_dead
 from otel_bridge_storage.ended_records import last_places, places_before
+from otel_bridge_storage.forward_signals import note_left_out, note_sent, note_unsent
 from otel_bridge_storage.forward_tables import forward_cursors, set_aside
 from otel_bridge_storage.liveness import Writer
 
@@ -100,7 +101,9 @@ class ForwardCursor:
         self._url = url
         self._holder = Writer.here()
 
-    def begin(self, since_ns: int | None, *, anew: bool = False) -> None:
+    def begin(
+        self, since_ns: int | None, *, anew: bool = False, left_out: Collection[str] = ()
+    ) -> None:
         """
         Make the cursor where there is none.
 
@@ -108,8 +111,10 @@ class ForwardCursor:
             since_ns: Where a new one begins: at this time, in nanoseconds since the epoch;
                 0 for everything that is stored; None for what is stored from now on.
             anew: Move one that is there to that place, too.
+            left_out: Signals that the destination is not to get.
         """
         with self._database.transaction() as connection:
+            note_left_out(connection, self._name, left_out)
             there = self._row(connection)
             if there is not None and not anew:
                 connection.execute(self._update().values(url=self._url))
@@ -160,6 +165,20 @@ class ForwardCursor:
             values = {"trouble": reason[:_REASON_CHARACTERS]} | self._hold()
             mine = forward_cursors.c.holder == self._holder.writer_id
             connection.execute(self._update().where(mine).values(**values))
+
+    def note_untaken(self, signal: str, reason: str) -> None:
+        """
+        Keep for others to see that the destination has no place for a signal now.
+        """
+        with self._database.transaction() as connection:
+            note_unsent(connection, self._name, signal, reason[:_REASON_CHARACTERS])
+
+    def note_taken(self, signal: str) -> None:
+        """
+        Forget that the destination had no place for a signal.
+        """
+        with self._database.transaction() as connection:
+            note_sent(connection, self._name, signal)
 
     def release(self) -> None:
         """

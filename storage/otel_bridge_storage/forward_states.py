@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from otel_bridge_storage.forward_cursors import SetAside
+from otel_bridge_storage.forward_signals import LEFT_OUT, unsent_signals
 from otel_bridge_storage.forward_tables import forward_cursors, set_aside
 from otel_bridge_storage.schema import logs, spans
 
@@ -20,14 +21,19 @@ class ForwardState:
 
     Attributes:
         waiting_spans: Spans that ended and were not looked at yet; some may be filtered out.
-        waiting_logs: Log records likewise.
-        oldest_ns: When the first span that waits ended, in nanoseconds since the epoch.
+            None are counted where its description leaves out spans.
+        waiting_logs: Log records likewise. Those that it has no place for are not among them.
+        untaken_logs: Log records that are kept until it has a place for log records.
+        untaken: Its answer to log records, where it has no place for them.
+        oldest_ns: When the first span that waits ended, or the first log record that waits
+            was made, in nanoseconds since the epoch.
         sent_spans: Spans that the destination accepted, ever.
         sent_logs: Log records likewise.
         rejected: How many of these it said it rejected for good.
         set_aside: How many records it would not take and that are kept aside.
         sent_ns: When it last accepted something.
-        trouble: Why nothing goes out; None when all is well, as far as is known.
+        trouble: Why nothing goes out; None when all is well, as far as is known. What has
+            no place for log records, and never took a span, may be no such endpoint at all.
         held_ns: The last sign of life of the process that sends; None where none does.
     """
 
@@ -35,6 +41,8 @@ class ForwardState:
     url: str
     waiting_spans: int
     waiting_logs: int
+    untaken_logs: int
+    untaken: str | None
     oldest_ns: int | None
     sent_spans: int
     sent_logs: int
@@ -72,7 +80,7 @@ def set_aside_of(connection: Connection, destination: str) -> list[SetAside]:
     """
     query = (
         select(set_aside)
-        .where(set_aside.c.destination == destination)
+        .where(set_aside.c.destination == destination, set_aside.c.row > 0)
         .order_by(set_aside.c.signal.desc(), set_aside.c.row)
     )
     return [
@@ -88,20 +96,33 @@ def set_aside_of(connection: Connection, destination: str) -> list[SetAside]:
 
 
 def _state(connection: Connection, row: Any) -> ForwardState:
-    waiting = spans.c.ended_seq > row["spans_after"]
-    oldest = select(spans.c.end_ns).where(waiting).order_by(spans.c.ended_seq).limit(1)
+    unsent = unsent_signals(connection, row["destination"])
+    untaken = unsent.get("logs") if unsent.get("logs") != LEFT_OUT else None
+    spans_wait = spans.c.ended_seq > row["spans_after"]
+    logs_wait = logs.c.id > row["logs_after"]
+    later_logs = _count(connection, logs, logs_wait) if unsent.get("logs") != LEFT_OUT else 0
+    oldest = []
+    if "traces" not in unsent:
+        oldest.append(select(spans.c.end_ns).where(spans_wait).order_by(spans.c.ended_seq))
+    if "logs" not in unsent:
+        made_ns = func.coalesce(func.nullif(logs.c.time_ns, 0), logs.c.observed_ns)
+        oldest.append(select(made_ns).where(logs_wait).order_by(logs.c.id))
+    firsts = [connection.execute(query.limit(1)).scalar_one_or_none() for query in oldest]
+    set_aside_here = (set_aside.c.destination == row["destination"]) & (set_aside.c.row > 0)
     return ForwardState(
         destination=row["destination"],
         url=row["url"],
-        waiting_spans=_count(connection, spans, waiting),
-        waiting_logs=_count(connection, logs, logs.c.id > row["logs_after"]),
-        oldest_ns=connection.execute(oldest).scalar_one_or_none(),
+        waiting_spans=0 if "traces" in unsent else _count(connection, spans, spans_wait),
+        waiting_logs=0 if untaken else later_logs,
+        untaken_logs=later_logs if untaken else 0,
+        untaken=untaken,
+        oldest_ns=min((first for first in firsts if first is not None), default=None),
         sent_spans=row["sent_spans"],
         sent_logs=row["sent_logs"],
         rejected=row["rejected"],
-        set_aside=_count(connection, set_aside, set_aside.c.destination == row["destination"]),
+        set_aside=_count(connection, set_aside, set_aside_here),
         sent_ns=row["sent_ns"],
-        trouble=row["trouble"],
+        trouble=row["trouble"] or (untaken if not row["sent_spans"] else None),
         held_ns=row["held_ns"],
     )
 

@@ -29,7 +29,7 @@ set_aside = Table(
     metadata,
     Column("destination", Words, primary_key=True),
     Column("signal", Words, primary_key=True, comment="traces or logs"),
-    Column("row", Whole, primary_key=True, comment="spans.id or logs.id"),
+    Column("row", Whole, primary_key=True, comment="spans.id or logs.id; 0 for the whole signal"),
     Column("trace_id", Words, nullable=False),
     Column("span_id", Words, nullable=False),
     Column("time_ns", Whole, nullable=False, comment="when it was set aside"),

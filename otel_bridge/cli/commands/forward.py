@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 from otel_bridge_storage.addresses import address_of
-from otel_bridge_storage.forward_states import forward_states
+from otel_bridge_storage.forward_states import ForwardState, forward_states
 from otel_bridge_storage.opening import open_existing
 from otel_bridge_storage.tolerant_reading import tolerant_reading
 
@@ -76,9 +76,11 @@ def _send(db: str, destination: Destination, *, anew: bool, again: bool) -> bool
             taken, left = route.retry_set_aside()
             write_line(f"{label}: took {counted(taken, 'record')} of {taken + left:,} set aside")
             return not left
-        before = _sent(db, label)
+        before = _state(db, label)
         trouble = _drain(route)
-        spans, logs = (a - b for a, b in zip(_sent(db, label), before, strict=True))
+        after = _state(db, label)
+    trouble = trouble or (after.trouble if after.untaken else None)
+    spans, logs = after.sent_spans - before.sent_spans, after.sent_logs - before.sent_logs
     write_line(f"{label}: sent {counted(spans, 'span')} and {counted(logs, 'log record')}")
     if trouble is not None:
         note(f"otel-bridge: {label} takes nothing now, the rest waits: {trouble}")
@@ -100,10 +102,9 @@ def _drain(route: Route) -> str | None:
     return None if trouble is None else trouble.reason
 
 
-def _sent(db: str, label: str) -> tuple[int, int]:
+def _state(db: str, label: str) -> ForwardState:
     with tolerant_reading(db) as connection:
-        mine = [each for each in forward_states(connection) if each.destination == label]
-    return (mine[0].sent_spans, mine[0].sent_logs) if mine else (0, 0)
+        return next(each for each in forward_states(connection) if each.destination == label)
 
 
 def _follow(db: str, wanted: Sequence[Destination]) -> None:
