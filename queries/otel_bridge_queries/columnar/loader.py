@@ -25,7 +25,7 @@ from otel_bridge_queries.relations import RELATIONS, Relation
 from otel_bridge_queries.sqlite_rows import changed_rows, chunks
 from otel_bridge_queries.sqlite_source import SqliteSnapshot, SqliteSource
 
-_CHUNK_ROWS = 5_000
+_CHUNK_ROWS = 2_500
 # What may keep a reader from bringing the cache forward.
 _FAILURES = (OSError, sqlite3.Error, duckdb.Error, OtelBridgeError)
 _log = logging.getLogger("otel_bridge")

@@ -5,7 +5,7 @@ Writing Parquet files, whole or not at all.
 import json
 import os
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from otel_bridge_queries.engine import connect
 from otel_bridge_queries.relations import Relation
 from otel_bridge_queries.sqlite_rows import Chunk
 
-_THREADS = 2
+# A server that is scraped writes files too, and is to stay small: one thread has one set of
+# buffers, and what does not fit is spilt.
+_SMALL: Mapping[str, str | int] = {"threads": 1, "memory_limit": "100MB"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class SegmentWriter:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         # Spilt not where the program happens to be at work: rows are for the owner's eyes.
-        self._engine = connect(temp_directory=str(folder), threads=_THREADS)
+        self._engine = connect(temp_directory=str(folder), **_SMALL)
 
     def write(
         self,

@@ -35,7 +35,7 @@ from otel_bridge_queries.sqlite_source import SqliteSnapshot, SqliteSource
 ENOUGH_ROWS = 5_000
 MANY_CHANGES = 5_000
 SEGMENT_ROWS = 122_880
-_CHUNK_ROWS = 10_000
+_CHUNK_ROWS = 2_500
 _WAIT_S = 0.05
 
 T = TypeVar("T")
