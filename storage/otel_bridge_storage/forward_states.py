@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from otel_bridge_storage.forward_cursors import SetAside
-from otel_bridge_storage.forward_signals import LEFT_OUT, unsent_signals
+from otel_bridge_storage.forward_signals import unsent_of
 from otel_bridge_storage.forward_tables import forward_cursors, set_aside
 from otel_bridge_storage.schema import logs, spans
 
@@ -80,7 +80,7 @@ def set_aside_of(connection: Connection, destination: str) -> list[SetAside]:
     """
     query = (
         select(set_aside)
-        .where(set_aside.c.destination == destination, set_aside.c.row > 0)
+        .where(set_aside.c.destination == destination)
         .order_by(set_aside.c.signal.desc(), set_aside.c.row)
     )
     return [
@@ -96,11 +96,11 @@ def set_aside_of(connection: Connection, destination: str) -> list[SetAside]:
 
 
 def _state(connection: Connection, row: Any) -> ForwardState:
-    unsent = unsent_signals(connection, row["destination"])
-    untaken = unsent.get("logs") if unsent.get("logs") != LEFT_OUT else None
+    unsent = unsent_of(connection, row["destination"])
+    untaken = unsent.get("logs")
     spans_wait = spans.c.ended_seq > row["spans_after"]
     logs_wait = logs.c.id > row["logs_after"]
-    later_logs = _count(connection, logs, logs_wait) if unsent.get("logs") != LEFT_OUT else 0
+    later_logs = 0 if unsent.get("logs", "") is None else _count(connection, logs, logs_wait)
     oldest = []
     if "traces" not in unsent:
         oldest.append(select(spans.c.end_ns).where(spans_wait).order_by(spans.c.ended_seq))
@@ -108,7 +108,7 @@ def _state(connection: Connection, row: Any) -> ForwardState:
         made_ns = func.coalesce(func.nullif(logs.c.time_ns, 0), logs.c.observed_ns)
         oldest.append(select(made_ns).where(logs_wait).order_by(logs.c.id))
     firsts = [connection.execute(query.limit(1)).scalar_one_or_none() for query in oldest]
-    set_aside_here = (set_aside.c.destination == row["destination"]) & (set_aside.c.row > 0)
+    set_aside_here = set_aside.c.destination == row["destination"]
     return ForwardState(
         destination=row["destination"],
         url=row["url"],

@@ -29,10 +29,18 @@ set_aside = Table(
     metadata,
     Column("destination", Words, primary_key=True),
     Column("signal", Words, primary_key=True, comment="traces or logs"),
-    Column("row", Whole, primary_key=True, comment="spans.id or logs.id; 0 for the whole signal"),
+    Column("row", Whole, primary_key=True, comment="spans.id or logs.id"),
     Column("trace_id", Words, nullable=False),
     Column("span_id", Words, nullable=False),
     Column("time_ns", Whole, nullable=False, comment="when it was set aside"),
     Column("reason", Words, nullable=False, comment="the destination's answer, cut short"),
     index("set_aside_by_row", "signal", "row"),
+)
+
+unsent_signals = Table(
+    "unsent_signals",
+    metadata,
+    Column("destination", Words, primary_key=True),
+    Column("signal", Words, primary_key=True, comment="traces or logs"),
+    Column("answer", Words, comment="NULL where the destination's description leaves it out"),
 )

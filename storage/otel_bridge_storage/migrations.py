@@ -130,4 +130,9 @@ def _make_index_anew(connection: Connection, table: Table, name: str) -> None:
     made.create(connection)
 
 
-_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3}
+_STEPS: Mapping[int, Callable[[Connection], None]] = {
+    1: _from_1,
+    2: _from_2,
+    3: _from_3,
+    4: metadata.create_all,
+}

@@ -4,7 +4,7 @@ What is said to those whose database and whose otel-bridge do not fit together.
 
 from otel_bridge_storage.errors import SchemaVersionError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 def check_version(database: object, version: int) -> None:
