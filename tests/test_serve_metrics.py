@@ -13,6 +13,7 @@ import pytest
 from backends import Backend
 from hypothesis import given
 from hypothesis import strategies as st
+from otel_bridge_storage.call_sums import call_sums
 from otel_bridge_storage.rare_warnings import RareWarnings
 from otlp_servers import grpc_endpoint, http_endpoint
 from prometheus_client.parser import text_string_to_metric_families
@@ -27,6 +28,7 @@ from receiving import (
     with_broken_id,
 )
 from recording_data import eventually
+from sqlalchemy import Connection
 
 from otel_bridge import Destination, Forwarder, Queries
 from otel_bridge.server.cost_metrics import CostMetrics, bounded
@@ -206,19 +208,44 @@ async def test_the_database_is_asked_once_in_a_while(
     Many scrapes at once and soon after ask the database one question.
     """
     asked: list[object] = []
-    cost = Queries.cost
 
-    def counted(queries: Queries, *args: Any, **named: Any) -> Any:
-        asked.append(named)
-        return cost(queries, *args, **named)
+    def counted(connection: Connection) -> Any:
+        asked.append(connection)
+        return call_sums(connection)
 
-    monkeypatch.setattr(Queries, "cost", counted)
+    monkeypatch.setattr("otel_bridge.server.cost_metrics.call_sums", counted)
     with served(tmp_path / "runs.db"):
         costs = CostMetrics(str(tmp_path / "runs.db"), complain=RareWarnings(0.0))
         await asyncio.gather(*(costs.refresh() for _ in range(10)))
         await costs.refresh()
         await costs.close()
     assert len(asked) == 1
+
+
+async def test_a_database_that_is_slow_to_answer_is_asked_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Asking takes a twentieth of the time at most.
+    """
+    now = 0.0
+    asked: list[float] = []
+
+    def slow(connection: Connection) -> Any:
+        nonlocal now
+        asked.append(now)
+        now += 10.0
+        return call_sums(connection)
+
+    monkeypatch.setattr("otel_bridge.server.cost_metrics.call_sums", slow)
+    with served(tmp_path / "runs.db"):
+        path = str(tmp_path / "runs.db")
+        costs = CostMetrics(path, complain=RareWarnings(0.0), clock=lambda: now)
+        for then in (0.0, 100.0, 209.0, 210.0):
+            now = then
+            await costs.refresh()
+        await costs.close()
+    assert asked == [0.0, 210.0]
 
 
 ROWS = st.fixed_dictionaries(

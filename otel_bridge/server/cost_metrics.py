@@ -5,15 +5,14 @@ which grow as calls arrive and shrink when runs are erased or prices change.
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
+from otel_bridge_storage.call_sums import call_sums
 from otel_bridge_storage.rare_warnings import RareWarnings, in_short
+from otel_bridge_storage.tolerant_reading import tolerant_reading
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-
-if TYPE_CHECKING:
-    from otel_bridge_queries import Queries
 
 _KEYS = ("agent_name", "provider", "model")
 _LABELS = ("agent", "provider", "model")
@@ -21,6 +20,7 @@ _OTHER = ("other", "other", "other")
 _MOST_GROUPS = 100
 _FRESH_S = 15.0
 _PATIENCE_S = 5.0
+_SHARE = 0.05
 _TOKENS = {
     "input": "input_tokens",
     "output": "output_tokens",
@@ -38,27 +38,35 @@ class CostMetrics(Collector):
     """
     Calls, tokens and cost by agent, provider and model.
 
-    The database is asked in a thread, for a scrape, every 15 seconds at most. An answer
-    that takes longer than a scrape should wait is told by a later one.
+    The database is asked in a thread, for a scrape, every 15 seconds at most and for a
+    twentieth of the time at most. An answer that takes longer than a scrape should wait is
+    told by a later one. It is asked without DuckDB, which would double the server's memory.
 
     Args:
         target: The database, a path or URL.
         complain: Told when it cannot be asked.
+        clock: Gives seconds that only grow.
     """
 
-    def __init__(self, target: str, *, complain: RareWarnings) -> None:
+    def __init__(
+        self,
+        target: str,
+        *,
+        complain: RareWarnings,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._target = target
+        self._clock = clock
         self._complain = complain
-        self._queries: Queries | None = None
         self._asking: asyncio.Task[None] | None = None
-        self._asked_at = float("-inf")
+        self._fresh_until = float("-inf")
         self._groups: dict[Group, Sums] = {}
 
     async def refresh(self) -> None:
         """
         Ask the database, unless that was just done, and wait for the answer a while.
         """
-        if self._asking is None and time.monotonic() - self._asked_at >= _FRESH_S:
+        if self._asking is None and self._clock() >= self._fresh_until:
             self._asking = asyncio.create_task(self._ask())
         if self._asking is not None:
             await asyncio.wait({self._asking}, timeout=_PATIENCE_S)
@@ -69,8 +77,6 @@ class CostMetrics(Collector):
         """
         if self._asking is not None:
             await self._asking
-        if self._queries is not None:
-            await asyncio.to_thread(self._queries.close)
 
     def describe(self) -> list[Metric]:
         """
@@ -108,22 +114,20 @@ class CostMetrics(Collector):
         return family
 
     async def _ask(self) -> None:
+        began = self._clock()
         try:
             self._groups = await asyncio.to_thread(self._answer)
         except Exception as error:  # noqa: BLE001 - the other metrics are told all the same
             reason = in_short(error)
             self._complain.warn("costs", "otel-bridge cannot tell what calls cost: %s", reason)
         finally:
-            self._asked_at = time.monotonic()
+            ended = self._clock()
+            self._fresh_until = ended + max(_FRESH_S, (ended - began) / _SHARE)
             self._asking = None
 
     def _answer(self) -> dict[Group, Sums]:
-        if self._queries is None:
-            # DuckDB is large, and a server that nobody scrapes does not need it.
-            from otel_bridge_queries import Queries
-
-            self._queries = Queries(self._target, cache=True)
-        return bounded(self._queries.cost(by=_KEYS))
+        with tolerant_reading(self._target) as connection:
+            return bounded(call_sums(connection))
 
 
 def bounded(rows: Iterable[Mapping[str, Any]], most: int = _MOST_GROUPS) -> dict[Group, Sums]:
