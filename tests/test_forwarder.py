@@ -717,6 +717,22 @@ def test_the_state_is_shown(path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert '"waiting_spans": 2' in shown.replace('":2', '": 2')
 
 
+def test_what_is_forwarded_by_hand_begins_with_everything(path: Path) -> None:
+    """
+    A destination of a file that does not say where it begins gets all that is stored, as
+    one that is named by its URL does; two of one name are refused.
+    """
+    store(path, [spans_named("a", "b")])
+    file = path.with_name("to.toml")
+    with http_endpoint() as endpoint:
+        text = f"[[destination]]\nname = 'd'\nurl = '{endpoint.url}'\n"
+        file.write_text(text, encoding="utf-8")
+        assert run_with(["forward", "--db", str(path), "--destinations", str(file)]) == 0
+        assert endpoint.names == ["a", "b"]
+        file.write_text(2 * text, encoding="utf-8")
+        assert run_with(["forward", "--db", str(path), "--destinations", str(file)]) == 1
+
+
 def test_since_begins_anew_at_a_time(path: Path) -> None:
     """
     A destination that lost what it had gets what ended since then once more.
@@ -747,7 +763,7 @@ def test_destinations_have_names_of_their_own() -> None:
     """
     Two destinations of one name would share a cursor, and are refused.
     """
-    with pytest.raises(DestinationError, match="give them names"):
+    with pytest.raises(DestinationError, match="a name of its own"):
         otel_bridge.Forwarder("runs.db", [URL, URL])
     with pytest.raises(DestinationError, match="http"):
         otel_bridge.install("runs.db", forward="localhost:4317", tracer_provider=TracerProvider())
