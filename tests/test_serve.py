@@ -204,7 +204,10 @@ def test_tokens_for_sending_and_reading_are_apart(tmp_path: Path) -> None:
         missing = server.post(request())
         assert (missing.status, missing.error.code) == (401, 16)
         assert missing.headers["www-authenticate"].startswith("Bearer")
+        assert "needs a token" in missing.error.message
         assert server.post(request(), Authorization=f"Basic {TOKEN}").status == 401
+        unknown = server.post(request(), Authorization="Bearer other")
+        assert (unknown.status, unknown.error.message[:21]) == (401, "this token is unknown")
         wrong = server.post(request(), Authorization=reading)
         assert (wrong.status, wrong.error.code) == (403, 7)
         assert server.post(request(), Authorization=sending).status == 200
@@ -244,6 +247,10 @@ def test_a_page_of_another_site_cannot_read_by_a_name_of_its_own(tmp_path: Path)
         (("--db", "no/such/folder/runs.db"), 1, "folder"),
         (("--max-body", "much"), 2, "not a size"),
         (("--prices", "missing"), 1, "missing"),
+        (("--tls-cert", "missing", "--tls-key", "empty"), 1, "missing: No such file"),
+        (("--cors-origin", "app.example"), 2, "https://app.example"),
+        (("--cors-origin", "https://app.example/"), 2, "no path"),
+        (("--grpc-port", "14317", "--forward", "http://localhost:14317"), 2, "this server itself"),
     ],
 )
 def test_what_makes_no_sense_ends_with_one_line(
@@ -286,6 +293,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
             code, complaint = fails("--db", path, kind, port, other, "0")
             assert code == 1
             assert f"127.0.0.1:{port}" in complaint.splitlines()[-1]
+            assert kind in complaint.splitlines()[-1]
 
 
 def test_one_of_both_listeners_may_be_left_out(tmp_path: Path) -> None:
