@@ -717,6 +717,49 @@ def test_the_state_is_shown(path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert '"waiting_spans": 2' in shown.replace('":2', '": 2')
 
 
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_the_state_says_why_in_full(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    """
+    In a terminal of any width the reason is told whole, and that of what was set aside.
+    """
+    monkeypatch.setenv("COLUMNS", columns)
+    store(path, [spans_named("a", "bad", "c"), some_logs(3)])
+    with http_endpoint() as endpoint:
+        endpoint.takes_logs = False
+        endpoint.answer = lambda path, body: (400, {}, b"too odd") if b"bad" in body else TAKEN
+        run_with(["forward", endpoint.url, "--db", str(path)])
+    away = f"http://127.0.0.1:{free_port()}/a/rather/long/path/to/v1/traces"
+    run_with(["forward", away, "--db", str(path)])
+    capsys.readouterr()
+    assert run_with(["forward", "--status", "--db", str(path)]) == 0
+    *_, first, second, third = capsys.readouterr().out.splitlines()
+    told = sorted([first, second, third])
+    assert any(f"{away} takes nothing now: ConnectionError" in line for line in told)
+    assert any(f"{endpoint.url} takes no log records" in line for line in told)
+    assert any("would not take 1 record, the last because: HTTP 4" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--status", "--set-aside"),
+        ("--status", "--follow"),
+        ("--status", URL),
+        (URL, "--set-aside", "--since", "2h"),
+        (URL, "--set-aside", "--follow"),
+    ],
+)
+def test_what_does_not_go_together_is_wrong_usage(path: Path, arguments: tuple[str, ...]) -> None:
+    """
+    An option that would be passed over is refused, and no cursor is moved.
+    """
+    store(path, [spans_named("a")])
+    assert run_with(["forward", *arguments, "--db", str(path)]) == 2
+    assert states(path) == []
+
+
 def test_what_is_forwarded_by_hand_begins_with_everything(path: Path) -> None:
     """
     A destination of a file that does not say where it begins gets all that is stored, as
