@@ -540,9 +540,12 @@ def test_what_a_destination_misses_while_it_is_away_it_gets_later(
         assert endpoint.names == ["invoke_agent lonely"]
 
 
-def test_a_destination_that_comes_back_gets_all_in_order(path: Path) -> None:
+def test_a_destination_that_comes_back_gets_all_in_order(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """
-    While it says 503 everything waits; then it arrives, each once, in order.
+    While it says 503 everything waits; then it arrives, each once, in order. The log tells
+    of both.
     """
     store(path, [spans_named("a", "b", "c")])
     with http_endpoint() as endpoint:
@@ -554,6 +557,9 @@ def test_a_destination_that_comes_back_gets_all_in_order(path: Path) -> None:
         assert forwarder.flush(20)
         forwarder.close()
     assert endpoint.names == ["a", "b", "c"]
+    away, back = caplog.records
+    assert f"{endpoint.url} takes nothing now" in away.getMessage()
+    assert f"{endpoint.url} takes what is sent again" in back.getMessage()
 
 
 def test_looking_for_news_opens_nothing(path: Path) -> None:

@@ -271,6 +271,25 @@ def test_what_makes_no_sense_ends_with_one_line(
     assert "Traceback" not in complaint
 
 
+def test_destinations_are_told_at_the_start(tmp_path: Path) -> None:
+    """
+    After the ports each destination has a line with its address and the protocol.
+    """
+    file = tmp_path / "to.toml"
+    file.write_text("[[destination]]\nname = 'jaeger'\nurl = 'http://127.0.0.1:14317'\n")
+    arguments = ("--db", str(tmp_path / "runs.db"), "--http-port", "0", "--grpc-port", "0")
+    there = ("--forward", "http://127.0.0.1:14318/v1/traces", "--destinations", str(file))
+    with start(*arguments, *there) as process:
+        assert process.stdout is not None
+        told = [process.stdout.readline() for _ in range(3)]
+        process.kill()
+    assert told[0].startswith("listening for OTLP on ")
+    assert told[1:] == [
+        "forwarding to http://127.0.0.1:14318/v1/traces, over HTTP\n",
+        "forwarding to jaeger, http://127.0.0.1:14317, over gRPC\n",
+    ]
+
+
 def test_answers_are_not_held_back_by_the_kernel() -> None:
     """
     Sockets name their protocol, without which asyncio leaves them to collect small answers.

@@ -27,7 +27,7 @@ def _forward(
     ] = None,
     db: options.Db = options.DEFAULT_DB,
     destinations: options.Destinations = None,
-    since: options.Since = None,
+    since: options.SinceAnew = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on with what is stored later, until interrupted.")
     ] = False,

@@ -18,7 +18,7 @@ from otel_bridge.forwarder.tls_files import read_tls_files
 from otel_bridge.otlp.signals import BY_NAME
 
 _GRPC_PORT = 4317
-_LONGEST = 200
+_LONGEST = 170
 _DETAILS = "grpc-status-details-bin"
 _Code = grpc.StatusCode
 # By the OTLP specification these are worth another try; INTERNAL and UNKNOWN are not, but

@@ -19,6 +19,7 @@ from otel_bridge.otlp.signals import Form
 
 _PROTOBUF = Form.PROTO.value
 _MOST_ANSWERED = 64 * 1024
+_LONGEST = 190
 # By the OTLP specification these are worth another try. 500 is not, but servers answer it
 # to what passes all the same.
 _PASSING = (408, 429, 500, 502, 503, 504)
@@ -114,4 +115,4 @@ def _short(error: Exception) -> str:
     # Around the reason there is the address once more, and how often it was tried.
     cause = error.args[0] if error.args else error
     reason = getattr(cause, "reason", None) or error
-    return f"{type(error).__name__}: {reason}"[:300]
+    return f"{type(error).__name__}: {reason}"[:_LONGEST]

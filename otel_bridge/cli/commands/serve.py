@@ -72,6 +72,10 @@ def serve(
 
     def announce(urls: Sequence[str]) -> None:
         write_line(f"listening for OTLP on {' and '.join(urls)}, into {address_of(db)}")
+        for each in wanted:
+            named = f"{each.name}, " if each.name else ""
+            by = "gRPC" if each.uses_grpc else "HTTP"
+            write_line(f"forwarding to {named}{each.shown_url}, over {by}")
         sys.stdout.flush()
 
     serve_until_stopped(settings, announce=announce, forwarding=forwarder)
