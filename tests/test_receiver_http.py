@@ -100,6 +100,7 @@ def test_a_malformed_span_costs_only_itself_and_is_named(tmp_path: Path) -> None
         assert "spans[2]: traceId is not hex" in told.json["partialSuccess"]["errorMessage"]
         assert partial.rejected_spans == 1
         assert "spans[1]" in partial.error_message
+        assert partial.error_message.startswith("1 span not stored")
     assert value(path, "SELECT count(*) FROM spans") == 6
 
 
