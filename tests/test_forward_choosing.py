@@ -163,6 +163,13 @@ def test_variables_may_have_a_default(tmp_path: Path, monkeypatch: pytest.Monkey
         ("[[destination]]\nurl = 'http://x'\nsince = 2026-01-02T03:04:05", "no date, time or"),
         ("[[destination]]\nurl = 'http://x'\nsince = 2026-01-02", "no date, time or time zone"),
         ("[[destination]]\nurl = 'http://x'\nsince = 'later'", "since cannot be 'later'"),
+        ("[[destination]]\nurl = 'http://x'\nsince = '2026-01-02T03:04:05'", "no date, time or"),
+        ("[[destination]]\nurl = '${NAME}'", "'${NAME}' is no http"),
+        ("[[destination]]\nname = 'x'\nurl = 'u:p@localhost:4317'", "'localhost:4317' is no http"),
+        ("[[destination]]\nurl = 'http://x:99999'", "no URL: Port out of range"),
+        ("[[destination]]\nurl = 'http://x'\nsignals = 'traces'", "write ['traces']"),
+        ("[[destination]]\nurl = 'http://x'\ntimeout_s = 0", "seconds above 0, not 0"),
+        ("[[destination]]\nurl = 'http://x'\nheaders = {a = 'u:p', b = 1}", "must be texts"),
         ("[[destination", "no TOML"),
     ],
 )
@@ -177,6 +184,32 @@ def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, says: 
     assert says in str(refused.value)
     assert str(path) in str(refused.value)
     assert "u:p" not in str(refused.value)
+
+
+def test_a_beginning_may_be_in_quotes_and_has_a_default(tmp_path: Path) -> None:
+    """
+    A time is the same with and without quotes, and who reads the file says where those
+    begin that do not say it.
+    """
+    path = tmp_path / "to.toml"
+    moment = "2026-01-02T03:04:05Z"
+    path.write_text(
+        f"""
+        [[destination]]
+        url = "http://a"
+        since = "{moment}"
+        [[destination]]
+        url = "http://b"
+        since = {moment}
+        [[destination]]
+        url = "http://c"
+        """,
+        encoding="utf-8",
+    )
+    quoted, plain, unsaid = read_destinations(path, since="all")
+    assert quoted.since_ns == plain.since_ns == 1_767_323_045_000_000_000
+    assert unsaid.since == "all"
+    assert read_destinations(path)[2].since == "now"
 
 
 @given(st.integers(0, 2**33 * 10**6), st.integers(-14 * 60, 14 * 60))

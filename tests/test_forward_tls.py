@@ -154,7 +154,7 @@ def test_files_that_cannot_be_used_are_named(
         ({"certificate": missing}, missing, "No such file"),
         ({"certificate": nonsense}, nonsense, "no certificate"),
         ({"client_certificate": known.client, "client_key": locked}, locked, "encrypted"),
-        ({"client_certificate": known.client}, known.client, "no certificate and its key"),
+        ({"client_certificate": known.client}, known.client, "both a certificate and its key"),
         (
             {"client_certificate": known.client, "client_key": foreign.client_key},
             foreign.client_key,
@@ -176,3 +176,36 @@ def test_files_that_have_no_use_are_refused() -> None:
         Destination(url=URL, client_key="key.pem")
     with pytest.raises(DestinationError, match="https"):
         Destination(url="http://localhost:4317", certificate="ca.pem")
+
+
+def test_the_usual_mistakes_are_named(known: Certificates) -> None:
+    """
+    A port of the other protocol, an address with TLS or without, and a certificate of an
+    authority that is not trusted are told as such, over both protocols.
+    """
+    with http_endpoint() as plain, http_endpoint(tls=known) as secure:
+        bare = plain.base
+        told = {
+            trouble_of(bare): f"speaks no gRPC: for OTLP/HTTP give {bare}/v1/traces",
+            trouble_of(bare.replace("http:", "https:")): "speaks no TLS: give it as http://",
+            trouble_of(plain.url.replace("http:", "https:")): "speaks no TLS: give it as http://",
+            trouble_of(secure.url): "not trusted: name its authority as certificate",
+            trouble_of(secure.url.replace("https:", "http:")): "or want https://",
+        }
+    with grpc_endpoint() as plain, grpc_endpoint(tls=known) as secure:
+        told |= {
+            trouble_of(f"{plain.url}/v1/traces"): "a port for gRPC",
+            trouble_of(secure.url.replace("https:", "http:")): "it may want https://",
+        }
+    for reason, hint in told.items():
+        assert hint in reason
+
+
+def trouble_of(url: str) -> str:
+    """
+    Say why an endpoint takes nothing.
+    """
+    with sending(url) as sender:
+        outcome = sender.send("traces", REQUEST)
+    assert isinstance(outcome, NotNow | NotSo)
+    return outcome.reason

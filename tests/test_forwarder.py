@@ -540,9 +540,12 @@ def test_what_a_destination_misses_while_it_is_away_it_gets_later(
         assert endpoint.names == ["invoke_agent lonely"]
 
 
-def test_a_destination_that_comes_back_gets_all_in_order(path: Path) -> None:
+def test_a_destination_that_comes_back_gets_all_in_order(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """
-    While it says 503 everything waits; then it arrives, each once, in order.
+    While it says 503 everything waits; then it arrives, each once, in order. The log tells
+    of both.
     """
     store(path, [spans_named("a", "b", "c")])
     with http_endpoint() as endpoint:
@@ -554,6 +557,9 @@ def test_a_destination_that_comes_back_gets_all_in_order(path: Path) -> None:
         assert forwarder.flush(20)
         forwarder.close()
     assert endpoint.names == ["a", "b", "c"]
+    away, back = caplog.records
+    assert f"{endpoint.url} takes nothing now" in away.getMessage()
+    assert f"{endpoint.url} takes what is sent again" in back.getMessage()
 
 
 def test_looking_for_news_opens_nothing(path: Path) -> None:
@@ -717,6 +723,65 @@ def test_the_state_is_shown(path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert '"waiting_spans": 2' in shown.replace('":2', '": 2')
 
 
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_the_state_says_why_in_full(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    """
+    In a terminal of any width the reason is told whole, and that of what was set aside.
+    """
+    monkeypatch.setenv("COLUMNS", columns)
+    store(path, [spans_named("a", "bad", "c"), some_logs(3)])
+    with http_endpoint() as endpoint:
+        endpoint.takes_logs = False
+        endpoint.answer = lambda path, body: (400, {}, b"too odd") if b"bad" in body else TAKEN
+        run_with(["forward", endpoint.url, "--db", str(path)])
+    away = f"http://127.0.0.1:{free_port()}/a/rather/long/path/to/v1/traces"
+    run_with(["forward", away, "--db", str(path)])
+    capsys.readouterr()
+    assert run_with(["forward", "--status", "--db", str(path)]) == 0
+    *_, first, second, third = capsys.readouterr().out.splitlines()
+    told = sorted([first, second, third])
+    assert any(f"{away} takes nothing now: ConnectionError" in line for line in told)
+    assert any(f"{endpoint.url} takes no log records" in line for line in told)
+    assert any("would not take 1 record, the last because: HTTP 4" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--status", "--set-aside"),
+        ("--status", "--follow"),
+        ("--status", URL),
+        (URL, "--set-aside", "--since", "2h"),
+        (URL, "--set-aside", "--follow"),
+    ],
+)
+def test_what_does_not_go_together_is_wrong_usage(path: Path, arguments: tuple[str, ...]) -> None:
+    """
+    An option that would be passed over is refused, and no cursor is moved.
+    """
+    store(path, [spans_named("a")])
+    assert run_with(["forward", *arguments, "--db", str(path)]) == 2
+    assert states(path) == []
+
+
+def test_what_is_forwarded_by_hand_begins_with_everything(path: Path) -> None:
+    """
+    A destination of a file that does not say where it begins gets all that is stored, as
+    one that is named by its URL does; two of one name are refused.
+    """
+    store(path, [spans_named("a", "b")])
+    file = path.with_name("to.toml")
+    with http_endpoint() as endpoint:
+        text = f"[[destination]]\nname = 'd'\nurl = '{endpoint.url}'\n"
+        file.write_text(text, encoding="utf-8")
+        assert run_with(["forward", "--db", str(path), "--destinations", str(file)]) == 0
+        assert endpoint.names == ["a", "b"]
+        file.write_text(2 * text, encoding="utf-8")
+        assert run_with(["forward", "--db", str(path), "--destinations", str(file)]) == 1
+
+
 def test_since_begins_anew_at_a_time(path: Path) -> None:
     """
     A destination that lost what it had gets what ended since then once more.
@@ -747,7 +812,7 @@ def test_destinations_have_names_of_their_own() -> None:
     """
     Two destinations of one name would share a cursor, and are refused.
     """
-    with pytest.raises(DestinationError, match="give them names"):
+    with pytest.raises(DestinationError, match="a name of its own"):
         otel_bridge.Forwarder("runs.db", [URL, URL])
     with pytest.raises(DestinationError, match="http"):
         otel_bridge.install("runs.db", forward="localhost:4317", tracer_provider=TracerProvider())

@@ -195,6 +195,7 @@ def test_any_json_is_decoded_or_rejected(value: Any, field: str) -> None:
     ("text", "message"),
     [
         ('{"resourceSpans": [}', "line 1, column 20"),
+        ('{"resourceSpans', "string starting at line 1, column 2"),
         ('{\n "resourceSpans":\n}', "line 3, column 1"),
         ("[" * 100_000, "nested too deeply"),
         ('{"resourceSpans": ' + "[" * 100_000, "nested too deeply"),

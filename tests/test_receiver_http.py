@@ -100,6 +100,7 @@ def test_a_malformed_span_costs_only_itself_and_is_named(tmp_path: Path) -> None
         assert "spans[2]: traceId is not hex" in told.json["partialSuccess"]["errorMessage"]
         assert partial.rejected_spans == 1
         assert "spans[1]" in partial.error_message
+        assert partial.error_message.startswith("1 span not stored")
     assert value(path, "SELECT count(*) FROM spans") == 6
 
 
@@ -238,6 +239,23 @@ def test_other_paths_and_methods_are_told_apart(tmp_path: Path) -> None:
         wrong = server.get("/v1/logs")
         assert (wrong.status, wrong.headers["allow"]) == (405, "POST")
         assert server.request("OPTIONS", "/v1/logs").status == 405
+
+
+def test_what_is_sent_to_no_known_path_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    An exporter that was given a wrong path shows in the server's log, and a visitor does not.
+    """
+    with served(tmp_path / "runs.db") as server, caplog.at_level(logging.INFO):
+        server.get("/favicon.ico")
+        server.post(b"", "/healthz")
+        assert not caplog.records
+        for _ in range(3):
+            server.post(b"", "/v1/trace")
+    (record,) = caplog.records
+    assert "nothing at /v1/trace over HTTP (404)" in record.getMessage()
+    assert "/v1/traces" in record.getMessage()
 
 
 def test_pages_of_other_sites_are_let_in_only_where_named(tmp_path: Path) -> None:

@@ -97,6 +97,17 @@ def test_a_run_that_was_not_there_yet_is_one_clear_line(typed: Run, db: Path) ->
     assert err == "otel-bridge: the run run-1 was not there yet at 0: its log begins at 1\n"
 
 
+def test_the_id_of_a_trace_is_told_from_that_of_a_run(typed: Run, db: Path) -> None:
+    """
+    Who pastes a trace id, as other systems show it, is told what shows the trace.
+    """
+    trace_id = _json(typed, "run-1", "--db", db)["trace_id"]
+    code, _, err = typed(trace_id, "--db", db)
+    assert code == 1
+    assert f"`otel-bridge trace {trace_id}` shows it" in err
+    assert "lists the runs" in typed("f" * 32, "--db", db)[2]
+
+
 def test_the_stream_is_one_line_per_item(typed: Run, db: Path) -> None:
     """
     --replay lists the items of the stream, up to --as-of where that is given.

@@ -2,13 +2,15 @@
 The columns that tell how forwarding stands.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+from otel_bridge_storage.forward_cursors import SetAside
 from otel_bridge_storage.forward_states import ForwardState
 from otel_bridge_storage.moments import moment_or_none
 
 from otel_bridge.cli.layout import Column
-from otel_bridge.cli.texts import count, minute
+from otel_bridge.cli.texts import count, counted, minute
 
 FORWARD_COLUMNS = (
     Column(key="destination", header="destination", least=16),
@@ -20,8 +22,28 @@ FORWARD_COLUMNS = (
     Column(key="sent_logs", header="logs sent", show=count, right=True, rank=5),
     Column(key="rejected", header="rejected", show=count, right=True, rank=6),
     Column(key="set_aside", header="set aside", show=count, right=True, rank=2),
-    Column(key="trouble", header="trouble", least=12, rank=1),
 )
+
+
+def forward_notes(state: ForwardState, set_aside: Sequence[SetAside]) -> list[str]:
+    """
+    Say in full what is wrong at one destination, which no column has room for.
+
+    Args:
+        set_aside: What it would not take.
+    """
+    notes = []
+    if state.trouble:
+        notes.append(f"takes nothing now: {state.trouble}")
+    elif state.untaken and state.untaken_logs:
+        notes.append(f"takes no log records, which are kept for it: {state.untaken}")
+    if set_aside:
+        last = set_aside[-1].reason
+        notes.append(
+            f"would not take {counted(len(set_aside), 'record')}, the last because: {last}; "
+            "--set-aside sends them once more"
+        )
+    return [f"{state.destination} {each}" for each in notes]
 
 
 def forward_row(state: ForwardState) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def _forward(
     ] = None,
     db: options.Db = options.DEFAULT_DB,
     destinations: options.Destinations = None,
-    since: options.Since = None,
+    since: options.SinceAnew = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on with what is stored later, until interrupted.")
     ] = False,
@@ -36,7 +36,7 @@ def _forward(
         typer.Option("--set-aside", help="Send what was set aside once more, and nothing else."),
     ] = False,
     status: Annotated[
-        bool, typer.Option("--status", help="Send nothing; say how far each destination is.")
+        bool, typer.Option("--status", help="Send nothing; say what waits for whom, and why.")
     ] = False,
     form: options.TextForm = Format.TABLE,
 ) -> int:
@@ -48,6 +48,11 @@ def _forward(
     """
     from otel_bridge.cli.commands.forward import forward, show_states
 
+    if (status and (urls or destinations)) or status + again + (since is not None or follow) > 1:
+        raise typer.BadParameter(
+            "--status tells of all destinations and sends nothing, and --set-aside sends nothing "
+            "else: neither goes with the other, with --since or with --follow"
+        )
     if status:
         return show_states(db=db, form=form)
     return forward(

@@ -104,6 +104,15 @@ SinceText = Annotated[
 UntilText = Annotated[
     str | None, typer.Option("--until", metavar="TIME", help="Started before then.")
 ]
+SinceAnew = Annotated[
+    datetime | None,
+    typer.Option(
+        "--since",
+        parser=parse_moment,
+        metavar="TIME",
+        help=f"Begin again with what ended then or later: {_TIMES}",
+    ),
+]
 Since = Annotated[
     datetime | None,
     typer.Option(

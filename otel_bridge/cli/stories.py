@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 _PAGE = 500
 _CANDIDATES_SHOWN = 4
+_TRACE_ID_DIGITS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,10 @@ async def find_run(store: RunStore, typed: str) -> str:
     if typed in found:
         return typed
     if not found:
+        if len(typed) == _TRACE_ID_DIGITS and await store.get_spans(typed.lower()):
+            raise OtelBridgeError(
+                f"{typed!r} is a trace and no run: `otel-bridge trace {typed}` shows it"
+            )
         raise OtelBridgeError(
             f"no run's id is or begins with {typed!r}; `otel-bridge runs` lists the runs"
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from otel_bridge_storage.errors import OtelBridgeError, QueryError
 from otel_bridge_storage.moments import nanoseconds
@@ -79,12 +79,7 @@ class Destination:
     client_key: str | None = None
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise DestinationError(
-                f"destination {self.label!r} is no http:// or https:// URL: "
-                "give one such as http://localhost:4317"
-            )
+        parts = _parts_of(self.url)
         if parts.username or parts.password or parts.query or parts.fragment:
             raise DestinationError(
                 f"destination {self.label}: credentials and options belong into headers, "
@@ -94,6 +89,11 @@ class Destination:
             raise DestinationError(
                 f"destination {self.label}: protocol {self.protocol!r} is unknown: "
                 "use grpc or http/protobuf"
+            )
+        if not self.timeout_s > 0:
+            raise DestinationError(
+                f"destination {self.label}: timeout_s is a number of seconds above 0, "
+                f"not {self.timeout_s}"
             )
         if not 0 <= self.sample <= 1:
             raise DestinationError(
@@ -169,6 +169,21 @@ class Destination:
         return f"{_SIGNAL_PATH.sub('', self.url).rstrip('/')}/v1/{signal}"
 
 
+def check_names(destinations: Sequence[Destination]) -> None:
+    """
+    Check that no two destinations would share a cursor.
+
+    Raises:
+        DestinationError: Two have one name.
+    """
+    names = [each.label for each in destinations]
+    for name in names:
+        if names.count(name) > 1:
+            raise DestinationError(
+                f"two destinations are called {name}: give each a name of its own"
+            )
+
+
 def destination_of(target: "str | Destination") -> Destination:
     """
     Give the destination that a URL, or a destination, is.
@@ -177,3 +192,24 @@ def destination_of(target: "str | Destination") -> Destination:
         DestinationError: It is no such URL.
     """
     return Destination(url=target) if isinstance(target, str) else target
+
+
+def _parts_of(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise DestinationError(f"{_shown(url)!r} is no URL: {error}") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise DestinationError(
+            f"{_shown(url)!r} is no http:// or https:// URL: "
+            "give one such as http://localhost:4317"
+        )
+    return parts
+
+
+def _shown(text: str) -> str:
+    """
+    Show what was meant as a URL, without what may be a password in it.
+    """
+    return text.rpartition("@")[2].partition("?")[0]

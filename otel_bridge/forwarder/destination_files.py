@@ -10,7 +10,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Literal
 
-from otel_bridge.forwarder.destination import Destination, DestinationError
+from otel_bridge.forwarder.destination import Destination, DestinationError, check_names
 
 _VARIABLE = re.compile(r"\$\{env:([^}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -19,25 +19,37 @@ _LISTS = ("signals", "only", "drop", "hide", "redact")
 _NUMBERS = ("sample", "timeout_s")
 _KNOWN = {*_TEXTS, *_LISTS, *_NUMBERS, "headers", "content", "since"}
 _REDACTED = "[redacted]"
+_WRITTEN = {
+    **dict.fromkeys(_TEXTS, "write a text"),
+    **dict.fromkeys(_LISTS, "write a list of texts, such as ['…']"),
+    **dict.fromkeys(_NUMBERS, "write a number"),
+    "signals": "write ['traces'], ['logs'] or both",
+    "content": "write true or false",
+    "since": "write 'now', 'all' or a time with its zone, such as 2026-01-31T09:00:00Z",
+}
+
+Beginning = Literal["now", "all"]
 
 
 def all_destinations(
-    urls: Sequence[str], file: Path | None, *, since: Literal["now", "all"] = "now"
+    urls: Sequence[str], file: Path | None, *, since: Beginning = "now"
 ) -> list[Destination]:
     """
     Make destinations of URLs, and read those of a file.
 
     Args:
-        since: Where those of the URLs begin.
+        since: Where those begin that do not say it.
 
     Raises:
-        DestinationError: One of them makes no sense.
+        DestinationError: One of them makes no sense, or two have one name.
     """
     named = [Destination(url=url, since=since) for url in urls]
-    return named if file is None else [*named, *read_destinations(file)]
+    found = named if file is None else [*named, *read_destinations(file, since=since)]
+    check_names(found)
+    return found
 
 
-def read_destinations(path: Path) -> list[Destination]:
+def read_destinations(path: Path, *, since: Beginning = "now") -> list[Destination]:
     """
     Read destinations from a file.
 
@@ -45,6 +57,9 @@ def read_destinations(path: Path) -> list[Destination]:
     expressions, and what they match in content is replaced. `${env:NAME}` in a header or
     another text stands for an environment variable, and `${env:NAME:-default}` for one that
     may not be set.
+
+    Args:
+        since: Where those begin that do not say it.
 
     Raises:
         DestinationError: The file cannot be read, or makes no sense.
@@ -58,19 +73,22 @@ def read_destinations(path: Path) -> list[Destination]:
         raise DestinationError(f"{path} is no TOML: {error}") from error
     if not isinstance(tables, list) or not tables:
         raise DestinationError(f"{path} names no destination: write [[destination]] tables")
-    return [_destination(f"{path}, destination {n}", each) for n, each in enumerate(tables, 1)]
+    return [
+        _destination(f"{path}, destination {n}", each, since) for n, each in enumerate(tables, 1)
+    ]
 
 
-def _destination(where: str, table: Any) -> Destination:
+def _destination(where: str, table: Any, since: Beginning) -> Destination:
     if not isinstance(table, dict) or not isinstance(table.get("url"), str):
         raise DestinationError(f"{where}: it has no url")
     if unknown := sorted(table.keys() - _KNOWN):
         raise DestinationError(
             f"{where}: {unknown[0]!r} is unknown; known are {', '.join(sorted(_KNOWN))}"
         )
-    for name, value in table.items():
+    given = {"since": since, **table}
+    given["since"] = _moment(given["since"])
+    for name, value in given.items():
         _check(where, name, value)
-    given = dict(table)
     for key in given.keys() & _TEXTS:
         given[key] = _filled(f"{where}, {key}", given[key])
     given["headers"] = {
@@ -101,11 +119,24 @@ def _check(where: str, name: str, value: Any) -> None:
             f"{where}: {name} = {value} has no date, time or time zone: "
             "write one such as 2026-01-31T09:00:00Z"
         )
-    raise DestinationError(f"{where}: {name} cannot be {value!r}")
+    if name == "headers":
+        # They hold credentials, which no message shows.
+        raise DestinationError(f"{where}: headers must be texts: write {{ Name = '…' }}")
+    raise DestinationError(f"{where}: {name} cannot be {value!r}: {_WRITTEN[name]}")
 
 
 def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _moment(value: Any) -> Any:
+    """
+    Read a time that is in quotes, as `now` and `all` are; all else is left as it is.
+    """
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _is_moment(value: Any) -> bool:

@@ -10,7 +10,7 @@ from otel_bridge_storage.forking import survive_forks
 from otel_bridge_storage.forward_states import ForwardState, forward_states
 from otel_bridge_storage.tolerant_reading import tolerant_reading
 
-from otel_bridge.forwarder.destination import Destination, DestinationError, destination_of
+from otel_bridge.forwarder.destination import Destination, check_names, destination_of
 from otel_bridge.forwarder.worker import Worker
 
 _HOLD_S = 2.0
@@ -37,10 +37,7 @@ class Forwarder:
     ) -> None:
         self._address = address_of(database)
         self._destinations = [destination_of(each) for each in destinations]
-        names = [each.label for each in self._destinations]
-        for name in names:
-            if names.count(name) > 1:
-                raise DestinationError(f"two destinations are called {name}: give them names")
+        check_names(self._destinations)
         self._workers: list[Worker] = []
         self._held: list[Worker] = []
         survive_forks(self)

@@ -12,11 +12,13 @@ from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untype
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 from otel_bridge.forwarder.destination import Destination, DestinationError, Signal
+from otel_bridge.forwarder.hints import hint_for
 from otel_bridge.forwarder.outcomes import NotNow, NotSo, Outcome, Refused, accepted
 from otel_bridge.forwarder.tls_files import read_tls_files
 from otel_bridge.otlp.signals import BY_NAME
 
 _GRPC_PORT = 4317
+_LONGEST = 170
 _DETAILS = "grpc-status-details-bin"
 _Code = grpc.StatusCode
 # By the OTLP specification these are worth another try; INTERNAL and UNKNOWN are not, but
@@ -62,7 +64,7 @@ class GrpcSender:
             if error.code() is _Code.UNAVAILABLE and self._destination.has_tls_files:
                 # Certificates are renewed, and a channel keeps those that it began with.
                 self.close()
-            return _outcome(error)
+            return _outcome(error, self._destination)
         except DestinationError as error:
             return NotSo(str(error))
         except ValueError as error:
@@ -92,9 +94,14 @@ def _channel(destination: Destination) -> Any:
     return grpc.secure_channel(target, credentials, options)
 
 
-def _outcome(error: Any) -> Outcome:
+def _outcome(error: Any, destination: Destination) -> Outcome:
     code = error.code()
-    reason = f"gRPC {code.name} {' '.join((error.details() or '').split())[:200]}".strip()
+    told = " ".join((error.details() or "").split())
+    # Before this gRPC says that of all addresses none could be reached.
+    last = told.rpartition("last error: ")[2]
+    reason = f"gRPC {code.name} {last[:_LONGEST]}".strip()
+    if code is _Code.UNAVAILABLE:
+        reason += hint_for(told, destination)
     after_s = _after_s(error)
     if code in _PASSING or (code is _Code.RESOURCE_EXHAUSTED and after_s is not None):
         return NotNow(reason, after_s)

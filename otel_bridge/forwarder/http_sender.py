@@ -12,12 +12,14 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 from otel_bridge.forwarder.destination import Destination, DestinationError, Signal
+from otel_bridge.forwarder.hints import hint_for
 from otel_bridge.forwarder.outcomes import Accepted, NotNow, NotSo, Outcome, Refused, accepted
 from otel_bridge.forwarder.tls_files import read_tls_files
 from otel_bridge.otlp.signals import Form
 
 _PROTOBUF = Form.PROTO.value
 _MOST_ANSWERED = 64 * 1024
+_LONGEST = 190
 # By the OTLP specification these are worth another try. 500 is not, but servers answer it
 # to what passes all the same.
 _PASSING = (408, 429, 500, 502, 503, 504)
@@ -60,11 +62,11 @@ class HttpSender:
         except DestinationError as error:
             return NotSo(str(error))
         except requests.exceptions.SSLError as error:
-            return NotSo(f"TLS: {_short(error)}")
+            return NotSo(f"TLS: {_short(error)}{hint_for(str(error), destination)}")
         except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL) as error:
             return NotSo(_short(error))
         except Exception as error:  # noqa: BLE001 - the libraries below raise many kinds
-            return NotNow(_short(error))
+            return NotNow(f"{_short(error)}{hint_for(str(error), destination)}")
 
     def close(self) -> None:
         """
@@ -110,4 +112,7 @@ def _after_s(value: str | None) -> float | None:
 
 
 def _short(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:300]
+    # Around the reason there is the address once more, and how often it was tried.
+    cause = error.args[0] if error.args else error
+    reason = getattr(cause, "reason", None) or error
+    return f"{type(error).__name__}: {reason}"[:_LONGEST]

@@ -51,8 +51,14 @@ def read_tls_files(destination: Destination) -> TlsFiles:
         if certificate:
             context.load_cert_chain(certificate, key, password=_no_password)
     except ssl.SSLError as error:
+        if key == certificate:
+            raise DestinationError(
+                f"{certificate} does not hold both a certificate and its key, PEM: "
+                "name the file of the key as client_key"
+            ) from error
+        reason = error.reason or "not PEM"
         raise DestinationError(
-            f"{certificate} and {key} are no certificate and its key, PEM: {error.reason}"
+            f"{certificate} and {key} are no certificate and its key, PEM: {reason}"
         ) from error
     except _EncryptedError:
         raise DestinationError(

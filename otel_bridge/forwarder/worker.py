@@ -50,6 +50,7 @@ class Worker:
         self._closing_at: float | None = None
         self._idle = False
         self._troubled = False
+        self._was_troubled = False
         self._work = HoldableWork()
         self._database: Database | None = None
         self._reads: Engine | None = None
@@ -162,7 +163,13 @@ class Worker:
             self._changed.notify_all()
         if trouble is None:
             self._backoff.succeeded()
+            if self._was_troubled:
+                self._was_troubled = False
+                self._warnings.warn(
+                    "again", "otel-bridge: %s takes what is sent again", self._destination.label
+                )
             return _LOOK_S
+        self._was_troubled = True
         self._warnings.warn(
             "trouble",
             "otel-bridge: %s takes nothing now, what is for it waits: %s",

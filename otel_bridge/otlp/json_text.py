@@ -52,7 +52,9 @@ def _parse(source: str) -> Any:
         return json.loads(source)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise MalformedTelemetryError(f"not JSON: {error.msg} at {place}") from error
+        raise MalformedTelemetryError(
+            f"not JSON: {error.msg.removesuffix(' at')} at {place}"
+        ) from error
     except RecursionError as error:
         raise MalformedTelemetryError("JSON is nested too deeply") from error
     except ValueError as error:

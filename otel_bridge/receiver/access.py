@@ -81,11 +81,10 @@ def _check(authorization: str | None, wanted: bytes, other: bytes | None, what: 
         return
     if other is not None and hmac.compare_digest(shown, other):
         raise Refusal(Why.FORBIDDEN, f"this token is not for {what}")
-    raise Refusal(
-        Why.UNAUTHENTICATED,
-        f"{what} needs a token: Authorization: Bearer TOKEN",
-        headers=_CHALLENGE,
-    )
+    message = f"{what} needs a token: Authorization: Bearer TOKEN"
+    if kind.lower() == "bearer" and token.strip():
+        message = f"this token is unknown: {what} needs the one that the server was given"
+    raise Refusal(Why.UNAUTHENTICATED, message, headers=_CHALLENGE)
 
 
 def _digest(token: str) -> bytes:

@@ -91,5 +91,6 @@ def _told(rejected: list[Rejected], count: int, things: str) -> str:
         return ""
     shown = "; ".join(str(item) for item in rejected[:_REASONS_TOLD])
     more = f"; and {left} more" if (left := len(rejected) - _REASONS_TOLD) > 0 else ""
-    text = f"{count} {things} not stored: {shown[:_LONGEST_MESSAGE]}{more}"
+    named = things.removesuffix("s") if count == 1 else things
+    text = f"{count} {named} not stored: {shown[:_LONGEST_MESSAGE]}{more}"
     return text.encode("utf-8", "replace").decode("utf-8")

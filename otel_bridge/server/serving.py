@@ -112,7 +112,7 @@ def _listeners(
     listeners: list[HttpListener | GrpcListener] = []
     if settings.http_port is not None:
         receiver = HttpReceiver(stream, limits, access, complain=complain)
-        made = application([*receiver.routes(), *routes], settings.cors_origins)
+        made = application([*receiver.routes(), *routes], settings.cors_origins, complain=complain)
         listeners.append(HttpListener(made, settings, stream.tally))
     if settings.grpc_port is not None:
         calls = GrpcReceiver(stream, limits, access, complain=complain)

@@ -2,11 +2,14 @@
 What a server is told when it starts.
 """
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from otel_bridge.receiver.access import is_local
 from otel_bridge.receiver.limits import Limits
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,8 @@ class Settings:
         keep_content: False leaves out what people, models and tools wrote.
 
     Raises:
-        ValueError: It would listen to other machines without a token, or not at all.
+        ValueError: It would listen to other machines without a token, or not at all, or a
+            web site is not named as browsers name it.
     """
 
     database: str
@@ -65,6 +69,13 @@ class Settings:
                 "there without a token: give one with --ingest-token-file or "
                 "OTEL_BRIDGE_INGEST_TOKEN, or stay with --host 127.0.0.1"
             )
+
+        for origin in self.cors_origins:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is no origin, which has a scheme and no path: "
+                    "write one such as https://app.example"
+                )
 
     @property
     def local(self) -> bool:

@@ -8,6 +8,10 @@ import socket
 import sys
 
 _BACKLOG = 2048
+_ADVICE = {
+    errno.EADDRINUSE: "; stop what has it, or give other ports by --http-port and --grpc-port",
+    errno.EACCES: "; give ports above 1023 by --http-port and --grpc-port",
+}
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
@@ -46,7 +50,8 @@ def taken(host: str, port: int, error: OSError) -> OSError:
     Say where could not be listened, and why.
     """
     reason = error.strerror or str(error)
-    return OSError(error.errno, f"cannot listen there: {reason}", authority(host, port))
+    advice = _ADVICE.get(error.errno or 0, "")
+    return OSError(error.errno, f"cannot listen there: {reason}{advice}", authority(host, port))
 
 
 def authority(host: str, port: int) -> str:

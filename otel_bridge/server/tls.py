@@ -20,6 +20,9 @@ def ssl_context(tls: Tls) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
+    for path in filter(None, (tls.certificate, tls.key, tls.client_authority)):
+        # OpenSSL does not say which file it cannot read.
+        path.read_bytes()
     try:
         context.load_cert_chain(tls.certificate, tls.key, password=_no_password)
         if tls.client_authority is not None:

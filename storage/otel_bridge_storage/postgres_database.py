@@ -129,7 +129,7 @@ def postgres_engine(url: URL, options: str, *, size: int = 1, **settings: Any) -
         )
     except ImportError as error:
         raise NotInstalledError(
-            "PostgreSQL needs the psycopg library: run `pip install otel-bridge[postgres]`"
+            "PostgreSQL needs the psycopg library: run `pip install 'otel-bridge[postgres]'`"
         ) from error
 
     @event.listens_for(engine, "connect")

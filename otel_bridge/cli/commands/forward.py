@@ -11,12 +11,12 @@ from pathlib import Path
 
 import typer
 from otel_bridge_storage.addresses import address_of
-from otel_bridge_storage.forward_states import ForwardState, forward_states
+from otel_bridge_storage.forward_states import ForwardState, forward_states, set_aside_of
 from otel_bridge_storage.opening import open_existing
 from otel_bridge_storage.tolerant_reading import tolerant_reading
 
 from otel_bridge.cli.formats import Format
-from otel_bridge.cli.forward_columns import FORWARD_COLUMNS, forward_row
+from otel_bridge.cli.forward_columns import FORWARD_COLUMNS, forward_notes, forward_row
 from otel_bridge.cli.output import note, write_line, write_rows
 from otel_bridge.cli.texts import counted
 from otel_bridge.forwarder.destination import Destination
@@ -62,8 +62,16 @@ def show_states(*, db: str, form: Format) -> int:
     Say how forwarding to each destination stands.
     """
     with tolerant_reading(db) as connection:
-        rows = [forward_row(state) for state in forward_states(connection)]
-    write_rows(rows, FORWARD_COLUMNS, form, empty=_NOTHING)
+        states = forward_states(connection)
+        notes = [
+            line
+            for state in states
+            for line in forward_notes(state, set_aside_of(connection, state.destination))
+        ]
+    write_rows([*map(forward_row, states)], FORWARD_COLUMNS, form, empty=_NOTHING)
+    if notes and form in (Format.TABLE, Format.MD):
+        for line in ("", *notes):
+            write_line(line)
     return 0
 
 

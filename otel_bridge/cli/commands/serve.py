@@ -7,13 +7,14 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import typer
 from otel_bridge_storage.addresses import address_of
 
 from otel_bridge.cli.escape import one_line
 from otel_bridge.cli.output import write_line
-from otel_bridge.forwarder import Forwarder
+from otel_bridge.forwarder import Destination, Forwarder
 from otel_bridge.forwarder.destination_files import all_destinations
 from otel_bridge.receiver.limits import Limits
 from otel_bridge.server import Settings, Tls
@@ -21,6 +22,8 @@ from otel_bridge.server import serve as serve_until_stopped
 
 _INGEST_VARIABLE = "OTEL_BRIDGE_INGEST_TOKEN"
 _READ_VARIABLE = "OTEL_BRIDGE_READ_TOKEN"
+_GRPC_PORT = 4317
+_THIS_MACHINE = ("localhost", "127.0.0.1")
 
 
 def serve(
@@ -62,15 +65,37 @@ def serve(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     wanted = all_destinations(forward, destinations)
+    for each in wanted:
+        _check_not_itself(each, settings)
     forwarder = Forwarder(db, wanted) if wanted else None
     _log_to_standard_error()
 
     def announce(urls: Sequence[str]) -> None:
         write_line(f"listening for OTLP on {' and '.join(urls)}, into {address_of(db)}")
+        for each in wanted:
+            named = f"{each.name}, " if each.name else ""
+            by = "gRPC" if each.uses_grpc else "HTTP"
+            write_line(f"forwarding to {named}{each.shown_url}, over {by}")
         sys.stdout.flush()
 
     serve_until_stopped(settings, announce=announce, forwarding=forwarder)
     return 0
+
+
+def _check_not_itself(destination: Destination, settings: Settings) -> None:
+    """
+    Refuse to send on to where it receives: what is meant waits for spans, and gets none.
+    """
+    parts = urlsplit(destination.url)
+    port = parts.port or (_GRPC_PORT if destination.uses_grpc else 0)
+    here = parts.hostname == settings.host or (
+        parts.hostname in _THIS_MACHINE and settings.host in (*_THIS_MACHINE, "0.0.0.0")  # noqa: S104
+    )
+    if here and port and port in (settings.http_port, settings.grpc_port):
+        raise typer.BadParameter(
+            f"{destination.label} would be this server itself, at port {port}: give one of them "
+            "another, as with --http-port and --grpc-port"
+        )
 
 
 def _token(file: Path | None, variable: str) -> str | None:
