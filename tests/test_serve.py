@@ -301,10 +301,11 @@ def test_answers_are_not_held_back_by_the_kernel() -> None:
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     """
-    The second server at a port of either kind ends with exit code 1 and says which.
+    The second server at a port of either kind ends with exit code 1 and says which, and
+    leaves no database behind.
     """
-    path = str(tmp_path / "runs.db")
-    with served_process(path) as server:
+    path = str(tmp_path / "other.db")
+    with served_process(tmp_path / "runs.db") as server:
         for kind, port, other in (
             ("--http-port", str(server.port), "--grpc-port"),
             ("--grpc-port", server.grpc.rpartition(":")[2], "--http-port"),
@@ -313,6 +314,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
             assert code == 1
             assert f"127.0.0.1:{port}" in complaint.splitlines()[-1]
             assert kind in complaint.splitlines()[-1]
+            assert not Path(path).exists()
 
 
 def test_one_of_both_listeners_may_be_left_out(tmp_path: Path) -> None:

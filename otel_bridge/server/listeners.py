@@ -117,10 +117,6 @@ class GrpcListener:
     def __init__(self, handlers: Sequence[Any], settings: Settings) -> None:
         limits = settings.limits
         self._drain_s = limits.drain_s
-        if settings.grpc_port:
-            # gRPC itself would only log why it cannot.
-            for each in listen(settings.host, settings.grpc_port):
-                each.close()
         self._server = grpc.aio.server(options=_options(limits))
         self._server.add_generic_rpc_handlers(tuple(handlers))
         where = authority(settings.host, settings.grpc_port or 0)

@@ -25,7 +25,9 @@ from otel_bridge.server.health import Health
 from otel_bridge.server.listeners import GrpcListener, HttpListener
 from otel_bridge.server.metrics import Metrics, Statuses
 from otel_bridge.server.settings import Settings
+from otel_bridge.server.sockets import check_free
 from otel_bridge.server.stopping import stop_signals
+from otel_bridge.server.tls import ssl_context
 
 _COMPLAIN_S = 60.0
 
@@ -68,6 +70,7 @@ async def serving(
     Yields:
         The URL of each listener.
     """
+    _check(settings)
     complain = RareWarnings(_COMPLAIN_S)
     async with AsyncExitStack() as stack:
         prices = prices_of(settings.prices)
@@ -99,6 +102,18 @@ async def serving(
         finally:
             stream.drain()
             await asyncio.gather(warming, *(listener.stop() for listener in listeners))
+
+
+def _check(settings: Settings) -> None:
+    """
+    Find what would keep it from listening, before a database or a cursor is made for nothing.
+    """
+    for port in (settings.http_port, settings.grpc_port):
+        if port:
+            # gRPC itself would only log why it cannot.
+            check_free(settings.host, port)
+    if settings.tls is not None:
+        ssl_context(settings.tls)
 
 
 def _listeners(

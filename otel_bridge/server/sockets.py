@@ -45,6 +45,17 @@ def listen(host: str, port: int) -> list[socket.socket]:
     return opened
 
 
+def check_free(host: str, port: int) -> None:
+    """
+    Make sure that a port can be listened on, and leave it alone.
+
+    Raises:
+        OSError: As for `listen`.
+    """
+    for each in listen(host, port):
+        each.close()
+
+
 def taken(host: str, port: int, error: OSError) -> OSError:
     """
     Say where could not be listened, and why.

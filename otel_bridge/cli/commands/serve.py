@@ -5,6 +5,7 @@
 import logging
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -124,7 +125,9 @@ def _tls(certificate: Path | None, key: Path | None, authority: Path | None) -> 
 
 def _log_to_standard_error() -> None:
     handler = logging.StreamHandler()
-    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s"))
+    lines = _OneLine("%(asctime)s %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ")
+    lines.converter = time.gmtime
+    handler.setFormatter(lines)
     logging.getLogger("otel_bridge").addHandler(handler)
 
 
