@@ -231,6 +231,43 @@ def test_what_is_refused_alone_is_set_aside_and_can_be_sent_later(path: Path) ->
     assert (state.sent_spans, state.set_aside) == (3, 0)
 
 
+def test_a_destination_can_be_forgotten(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    What a mistyped URL left behind is no longer listed, and the others stay as they are.
+    """
+    store(path, [spans_named("a", "b")])
+    with http_endpoint() as endpoint:
+        endpoint.answer = lambda _, body: (400, {}, b"") if b"b" in body else TAKEN
+        assert run_with(["forward", endpoint.url, "--db", str(path)]) == 0
+        wrong = endpoint.url.replace("/v1/traces", "/v1/trace")
+        assert run_with(["forward", wrong, URL, "--db", str(path)]) == 1
+    names = [each.destination for each in states(path)]
+    assert (
+        run_with(["forward", "--forget", names[0], "--forget", names[1], "--db", str(path)]) == 0
+    )
+    assert [each.destination for each in states(path)] == names[2:]
+    capsys.readouterr()
+    assert run_with(["forward", "--forget", names[0], "--db", str(path)]) == 1
+    assert f"no destination is called {names[0]}" in capsys.readouterr().err
+    assert run_with(["forward", URL, "--forget", names[2], "--db", str(path)]) == 2
+
+
+def test_a_running_forwarder_begins_anew_with_what_was_forgotten(path: Path) -> None:
+    """
+    Forgetting a destination that is still forwarded to does not end the forwarding.
+    """
+    store(path, [spans_named("a")])
+    with http_endpoint() as endpoint:
+        forwarder = otel_bridge.Forwarder(path, [Destination(url=endpoint.url, since="all")])
+        forwarder.start()
+        assert eventually(lambda: endpoint.names == ["a"])
+        assert forwarder.flush(20)
+        (state,) = states(path)
+        assert run_with(["forward", "--forget", state.destination, "--db", str(path)]) == 0
+        assert eventually(lambda: endpoint.names == ["a", "a"])
+        forwarder.close()
+
+
 def test_erasing_a_span_erases_that_it_was_set_aside(path: Path) -> None:
     """
     What is erased is not named by the list of what was set aside.

@@ -38,6 +38,12 @@ def _forward(
     status: Annotated[
         bool, typer.Option("--status", help="Send nothing; say what waits for whom, and why.")
     ] = False,
+    forget: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Send nothing; forget a destination that --status shows."
+        ),
+    ] = None,
     form: options.TextForm = Format.TABLE,
 ) -> int:
     """
@@ -46,15 +52,20 @@ def _forward(
     A destination that is new gets everything; with --since, each begins at that time
     again. Exit code 1 if something could not be sent; it waits for the next time.
     """
-    from otel_bridge.cli.commands.forward import forward, show_states
+    from otel_bridge.cli.commands.forward import forget_all, forward, show_states
 
-    if (status and (urls or destinations)) or status + again + (since is not None or follow) > 1:
+    sends_nothing = status or bool(forget)
+    if (sends_nothing and (urls or destinations)) or (
+        status + bool(forget) + again + (since is not None or follow) > 1
+    ):
         raise typer.BadParameter(
-            "--status tells of all destinations and sends nothing, and --set-aside sends nothing "
-            "else: neither goes with the other, with --since or with --follow"
+            "--status tells of all destinations, --forget NAME names one, and both send nothing; "
+            "--set-aside sends nothing else: none goes with another, with --since or with --follow"
         )
     if status:
         return show_states(db=db, form=form)
+    if forget:
+        return forget_all(db=db, names=forget)
     return forward(
         db=db,
         urls=urls or (),

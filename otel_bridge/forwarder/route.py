@@ -14,7 +14,7 @@ from otel_bridge_storage.ended_records import (
     spans_ended_after,
 )
 from otel_bridge_storage.forward_cursors import ForwardCursor, Places, Progress, SetAside
-from otel_bridge_storage.forward_states import is_waiting, set_aside_of
+from otel_bridge_storage.forward_states import is_named, is_waiting, set_aside_of
 from otel_bridge_storage.rare_warnings import RareWarnings
 from otel_bridge_storage.tolerant_reading import tolerant_reading
 from sqlalchemy import Connection
@@ -90,6 +90,12 @@ class Route:
         left_out = [each for each in ALL_SIGNALS if each not in destination.signals]
         since_ns = 0 if from_first else destination.since_ns
         self._cursor.begin(since_ns, anew=anew, left_out=left_out)
+
+    def is_named(self, connection: Connection) -> bool:
+        """
+        Whether there is a cursor; somebody may have had the destination forgotten.
+        """
+        return is_named(connection, self._destination.label)
 
     def has_news(self, connection: Connection) -> bool:
         """

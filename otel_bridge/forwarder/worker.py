@@ -183,7 +183,9 @@ class Worker:
             self._let_go()
         route, reads = self._ready()
         with reads.connect() as connection:
-            has_news = route.has_news(connection)
+            is_named, has_news = route.is_named(connection), route.has_news(connection)
+        if not is_named:
+            route.begin()
         places = route.claim() if has_news else None
         if places is None:
             return None

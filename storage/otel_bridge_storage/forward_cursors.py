@@ -16,7 +16,7 @@ from otel_bridge_storage.database import Database
 from otel_bridge_storage.dead_writers import is_dead
 from otel_bridge_storage.ended_records import last_places, places_before
 from otel_bridge_storage.forward_signals import note_left_out, note_sent, note_unsent
-from otel_bridge_storage.forward_tables import forward_cursors, set_aside
+from otel_bridge_storage.forward_tables import forward_cursors, set_aside, unsent_signals
 from otel_bridge_storage.liveness import Writer
 
 _REASON_CHARACTERS = 300
@@ -248,6 +248,21 @@ class ForwardCursor:
             "sent_logs": 0,
             "rejected": 0,
         }
+
+
+def forget_destination(database: Database, destination: str) -> bool:
+    """
+    Forget how far a destination is, what it would not take and what it has no place for. A
+    forwarder that goes on with it begins as with a new one.
+
+    Returns:
+        Whether it was known.
+    """
+    with database.transaction() as connection:
+        for table in (set_aside, unsent_signals):
+            connection.execute(delete(table).where(table.c.destination == destination))
+        of_it = forward_cursors.c.destination == destination
+        return connection.execute(delete(forward_cursors).where(of_it)).rowcount > 0
 
 
 def _beginning(connection: Connection, since_ns: int | None) -> Places:

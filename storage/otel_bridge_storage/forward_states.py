@@ -61,6 +61,16 @@ def forward_states(connection: Connection) -> list[ForwardState]:
     return [_state(connection, row) for row in connection.execute(query).mappings()]
 
 
+def is_named(connection: Connection, destination: str) -> bool:
+    """
+    Whether there is a cursor of a destination.
+    """
+    query = select(forward_cursors.c.destination).where(
+        forward_cursors.c.destination == destination
+    )
+    return connection.execute(query).first() is not None
+
+
 def is_waiting(connection: Connection, destination: str, signals: Collection[str]) -> bool:
     """
     Whether something of these signals was stored after the cursor of a destination.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import typer
 from otel_bridge_storage.addresses import address_of
+from otel_bridge_storage.forward_cursors import forget_destination
 from otel_bridge_storage.forward_states import ForwardState, forward_states, set_aside_of
 from otel_bridge_storage.opening import open_existing
 from otel_bridge_storage.tolerant_reading import tolerant_reading
@@ -55,6 +56,23 @@ def forward(
         _follow(db, wanted)
         return 0
     return 0 if all(sent) else 1
+
+
+def forget_all(*, db: str, names: Sequence[str]) -> int:
+    """
+    Forget destinations, by name.
+
+    Returns:
+        0; 1 if one of them is not known.
+    """
+    with open_existing(address_of(db)) as database:
+        known = [forget_destination(database, name) for name in names]
+    for name, was_known in zip(names, known, strict=True):
+        if was_known:
+            write_line(f"{name}: forgotten")
+        else:
+            note(f"otel-bridge: no destination is called {name}; --status lists them")
+    return 0 if all(known) else 1
 
 
 def show_states(*, db: str, form: Format) -> int:
