@@ -2,6 +2,7 @@
 What the server tells Prometheus of what it sends on.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -24,6 +25,13 @@ class ForwardMetrics(Collector):
 
     def __init__(self, statuses: Callable[[], Sequence[ForwardState]]) -> None:
         self._statuses = statuses
+        self._known: Sequence[ForwardState] = ()
+
+    async def refresh(self) -> None:
+        """
+        Ask the database, in a thread: what waits has to be counted.
+        """
+        self._known = await asyncio.to_thread(self._now)
 
     def describe(self) -> list[Metric]:
         """
@@ -33,7 +41,7 @@ class ForwardMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """
-        Give the figures of now.
+        Give what was last answered.
         """
         failing = GaugeMetricFamily(
             "otel_bridge_forward_failing",
@@ -66,7 +74,7 @@ class ForwardMetrics(Collector):
             "Records that the destination would not take and that are kept aside.",
             labels=_BY_DESTINATION,
         )
-        for each in self._now():
+        for each in self._known:
             name = each.destination
             failing.add_metric((name,), each.trouble is not None)
             waiting.add_metric((name, "traces"), each.waiting_spans)
