@@ -102,7 +102,7 @@ def test_the_answers_of_endpoints_are_kept_whatever_they_hold(backend: Backend) 
     A reason with NUL, of which PostgreSQL has none, is told and stops nothing.
     """
     store(backend.target, [[span(1, 1), span(1, 2)]])
-    answers = [Refused("bad"), Refused("no\0"), Accepted(), NotNow("later\0")]
+    answers: list[Outcome] = [Refused("bad"), Refused("no\0"), Accepted(), NotNow("later\0")]
     destination = Destination(url="http://127.0.0.1:9", since="all")
     with open_database(backend.target) as database:
         route = Route(database, destination, Scripted(answers))

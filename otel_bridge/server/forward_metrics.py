@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 _BY_DESTINATION = ("destination",)
 _BY_SIGNAL = ("destination", "signal")
+_PATIENCE_S = 5.0
 
 
 class ForwardMetrics(Collector):
@@ -26,12 +27,16 @@ class ForwardMetrics(Collector):
     def __init__(self, statuses: Callable[[], Sequence[ForwardState]]) -> None:
         self._statuses = statuses
         self._known: Sequence[ForwardState] = ()
+        self._asking: asyncio.Task[None] | None = None
 
     async def refresh(self) -> None:
         """
-        Ask the database, in a thread: what waits has to be counted.
+        Ask the database, in a thread, and wait for the answer a while: what waits has to be
+        counted, and the event loop has others to serve.
         """
-        self._known = await asyncio.to_thread(self._now)
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask())
+        await asyncio.wait({self._asking}, timeout=_PATIENCE_S)
 
     def describe(self) -> list[Metric]:
         """
@@ -87,11 +92,17 @@ class ForwardMetrics(Collector):
             aside.add_metric((name,), each.set_aside)
         yield from (failing, waiting, untaken, lag, sent, rejected, aside)
 
+    async def _ask(self) -> None:
+        try:
+            self._known = await asyncio.to_thread(self._now)
+        finally:
+            self._asking = None
+
     def _now(self) -> Sequence[ForwardState]:
         # Readiness tells of a database that cannot be read; the other figures still stand.
         try:
             return self._statuses()
-        except DatabaseError:
+        except (DatabaseError, OSError):
             return ()
 
 
