@@ -179,7 +179,9 @@ def grpc_endpoint(takes_logs: bool = True, tls: Certificates | None = None) -> I
 
             def call(body: bytes, context: Any) -> bytes:
                 kept.headers.append({k: str(v) for k, v in context.invocation_metadata()})
-                code, _, content = kept.take(signal, body)
+                code, headers, content = kept.take(signal, body)
+                if details := headers.get("d"):
+                    context.set_trailing_metadata((("grpc-status-details-bin", details),))
                 if code != 200:
                     context.abort(codes[code], content.decode())
                 return content

@@ -229,3 +229,25 @@ def test_a_beginning_without_a_time_zone_is_refused(since: Any) -> None:
     """
     with pytest.raises(DestinationError, match=f"{URL}: since=.*aware datetime"):
         Destination(url=URL, since=since)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Authorization": "Bearer secret\n"}, {"X-Key": " secret"}, {"X-Key": "secr\u00e9t"}],
+)
+def test_a_header_that_cannot_be_sent_is_named_without_its_value(headers: Any) -> None:
+    """
+    The libraries that send would tell the value, which may be a secret, in their errors.
+    """
+    with pytest.raises(DestinationError, match=next(iter(headers))) as caught:
+        Destination(url="http://127.0.0.1:4318", headers=headers)
+    assert "secr" not in str(caught.value)
+
+
+@pytest.mark.parametrize("header", ["", "X Key", "X\n"])
+def test_a_name_that_no_header_can_have_is_refused(header: str) -> None:
+    """
+    What stands for a header's name is one.
+    """
+    with pytest.raises(DestinationError, match="cannot be sent"):
+        Destination(url="http://127.0.0.1:4318", headers={header: "v"})

@@ -103,6 +103,15 @@ def test_what_the_destination_rejects_in_part_is_counted_and_not_sent_again() ->
     assert done.message == "too old"
 
 
+@pytest.mark.parametrize(("told", "counted"), [(-5, 0), (6, 5), (2**63 - 1, 5)])
+def test_no_more_can_be_rejected_than_was_sent(told: int, counted: int) -> None:
+    """
+    A number that makes no sense is brought to one that does.
+    """
+    done = deliver("traces", batch_of(5), lambda *_: Accepted(told), trusted=True)
+    assert (done.settled, done.rejected) == (5, counted)
+
+
 def test_large_batches_go_in_requests_that_servers_take() -> None:
     """
     No request of several records is above 4 MiB; a single larger record goes alone.

@@ -3,17 +3,21 @@ A receiver takes on no more than it was told to, and says when to come back.
 """
 
 import http.client
+import os
 import socket
 import threading
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from otel_bridge_storage.errors import MalformedTelemetryError
 from receiving import JSON, PROTO, START_S, Served, locked, packed, request, served
 from recording_data import eventually, value
 
+from otel_bridge.otlp.signals import TRACES, Form
 from otel_bridge.receiver import Limits, Refusal
 from otel_bridge.receiver.bodies import gunzip
 
@@ -173,6 +177,62 @@ def test_gzip_takes_no_more_memory_than_a_body_may() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 4 * limits.body_bytes
+
+
+def test_gzip_of_many_members_takes_no_longer_than_of_one() -> None:
+    """
+    Ten thousand empty members before 16 MiB are passed in a moment, and more are refused.
+    """
+    data = os.urandom(16 * 2**20)
+    members = packed(b"") * 9_999
+    began = time.process_time()
+    assert gunzip(members + packed(data), Limits()) == data
+    assert time.process_time() - began < 5
+    with pytest.raises(Refusal, match="more than 10000 members"):
+        gunzip(members + packed(b"") * 2, Limits())
+
+
+@pytest.mark.parametrize(
+    ("form", "body"),
+    [
+        (Form.PROTO, b"\x12\0" * 100_000),
+        (
+            Form.JSON,
+            b'{"resourceSpans":[{"scopeSpans":[{"spans":[{}' + b",{}" * 99_999 + b"]}]}]}",
+        ),
+        (Form.JSON, b'{"resourceSpans":[{}' + b",5" * 100_000 + b"]}"),
+        (Form.JSON, b'{"resourceSpans":[{"scopeSpans":5}' + b",5" * 99_999 + b"]}"),
+        (Form.JSON, b"{}" + b"\n{" * 100_000),
+    ],
+)
+def test_what_is_rejected_is_named_up_to_a_bound_and_counted(form: Form, body: bytes) -> None:
+    """
+    A hundred thousand records that are none are all counted, and take little memory.
+    """
+    if form is Form.PROTO:
+        body = _long(b"\x0a", _long(b"\x12", body))
+    rejected = TRACES.read(body, form).rejected
+    assert sum(item.count for item in rejected) == 100_000
+    assert len(rejected) <= 1_000
+
+
+def test_a_request_that_is_broken_all_over_is_refused() -> None:
+    """
+    What holds more broken parts than anybody sends by mistake is not taken apart to its end.
+    """
+    broken = _long(b"\x0a", _long(b"\x12", b"\x12\x03\x2a\x01\xff" * 100_001))
+    with pytest.raises(MalformedTelemetryError, match="more than 100000 parts"):
+        TRACES.read(broken, Form.PROTO)
+
+
+def _long(tag: bytes, data: bytes) -> bytes:
+    """
+    Give a field of protobuf that has a length.
+    """
+    length, left = b"", len(data)
+    while left > 0x7F:
+        length, left = length + bytes([left & 0x7F | 0x80]), left >> 7
+    return tag + length + bytes([left]) + data
 
 
 def test_a_body_may_be_as_long_as_one_allows() -> None:

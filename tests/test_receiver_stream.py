@@ -5,6 +5,7 @@ The way into the database: requests share transactions, and none costs another a
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
@@ -36,7 +37,7 @@ from otel_bridge.database_writer import DatabaseWriter
 from otel_bridge.otlp import encode_logs, encode_traces
 from otel_bridge.otlp.json_encode import encode_logs_json, encode_traces_json
 from otel_bridge.otlp.signals import LOGS, TRACES, Form, Signal
-from otel_bridge.receiver import IngestStream, Limits
+from otel_bridge.receiver import IngestStream, Limits, Refusal
 from otel_bridge.receiver.jobs import Job, Outcome
 
 _numbers = count(1)
@@ -227,6 +228,38 @@ def test_a_locked_database_is_told_to_the_sender_and_passes(tmp_path: Path) -> N
         assert server.post(json_request(), kind=JSON).status == 200
         assert server.get("/readyz").json == {"status": "ready"}
     assert value(path, "SELECT count(*) FROM spans") == 1
+
+
+async def test_a_locked_database_holds_up_no_stop(tmp_path: Path) -> None:
+    """
+    Of twenty requests in hand, each a transaction of its own, one waits for a database that
+    cannot be written; the others are refused with it.
+    """
+    path = tmp_path / "runs.db"
+    writer = DatabaseWriter(path, reader=READER, pricer=PRICER)
+    limits = Limits(patience_s=0.0, transaction_records=1)
+    stream = IngestStream(
+        writer, limits, reader=READER, policy=ContentPolicy(), complain=RareWarnings(0.0)
+    )
+    with locked(path):
+        jobs = [
+            Job(
+                signal=TRACES,
+                transport="http",
+                form=Form.PROTO,
+                body=request(trace=number),
+                share=stream.enter(),
+            )
+            for number in range(1, 21)
+        ]
+        answers = [asyncio.ensure_future(stream.submit(job)) for job in jobs]
+        began = time.monotonic()
+        await asyncio.sleep(0)
+        await stream.close()
+        told = await asyncio.gather(*answers, return_exceptions=True)
+        assert time.monotonic() - began < 6
+    assert {type(answer) for answer in told} == {Refusal}
+    writer.close()
 
 
 def test_health_is_told_while_a_large_request_is_decoded(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from sqlalchemy import Connection
 
 from otel_bridge import Destination, Forwarder, Queries
 from otel_bridge.server.cost_metrics import CostMetrics, bounded
+from otel_bridge.server.forward_metrics import ForwardMetrics
 
 Labels = frozenset[tuple[str, str]]
 
@@ -137,6 +138,28 @@ def test_a_forwarder_starts_tells_and_ends_with_the_server(tmp_path: Path) -> No
     assert told[key("forward_waiting", destination="away", signal="traces")] == 3
     assert told[key("forward_lag_seconds", destination="away")] > 0
     assert told[key("forward_set_aside", destination="away")] == 0
+
+
+async def test_the_event_loop_does_not_wait_for_what_waits() -> None:
+    """
+    While the database counts what waits for destinations, the event loop goes on, and a
+    second scrape asks nothing more.
+    """
+    going, done = threading.Event(), threading.Event()
+    asked: list[int] = []
+
+    def slow() -> list[Any]:
+        asked.append(1)
+        going.set()
+        assert done.wait(30)
+        return []
+
+    metrics = ForwardMetrics(slow)
+    scrapes = [asyncio.create_task(metrics.refresh()) for _ in range(2)]
+    assert await asyncio.to_thread(going.wait, 30)
+    done.set()
+    await asyncio.gather(*scrapes)
+    assert asked == [1]
 
 
 def test_what_a_destination_has_no_place_for_is_no_lag(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from otel_bridge.export import Protocol, protocol_of
 Signal = Literal["traces", "logs"]
 ALL_SIGNALS: tuple[Signal, ...] = ("traces", "logs")
 
+_HEADER_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_HEADER_VALUE = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
 _SIGNAL_PATH = re.compile(r"/v1/(traces|logs|metrics)/?$")
 
 
@@ -109,6 +111,14 @@ class Destination:
             raise DestinationError(
                 f"destination {self.label}: certificates are for an https:// URL"
             )
+        for header, value in self.headers.items():
+            # What HTTP and gRPC say of such a header holds its value, which may be a secret.
+            if not _HEADER_NAME.fullmatch(header) or not _HEADER_VALUE.fullmatch(value):
+                raise DestinationError(
+                    f"destination {self.label}: header {header!r} cannot be sent: names are of "
+                    "letters, digits, - and _, and values are one line of ASCII without space "
+                    "around it"
+                )
         for condition in (*self.only, *self.drop):
             if not condition.partition("=")[0] or "=" not in condition:
                 raise DestinationError(

@@ -2,6 +2,7 @@
 Forwarding to several destinations, each at its own pace.
 """
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,8 +79,14 @@ class Forwarder:
 
         What is left waits in the database for the next who forwards.
         """
+        until_s = time.monotonic() + timeout_s
         for worker in self._workers:
-            worker.close(timeout_s)
+            worker.settle(max(0.0, until_s - time.monotonic()))
+        # All are told before one is waited for: several that hang take as long as one.
+        for worker in self._workers:
+            worker.stop()
+        for worker in self._workers:
+            worker.join()
         self._workers = []
 
     def before_fork(self) -> None:

@@ -68,7 +68,8 @@ class GrpcSender:
         except DestinationError as error:
             return NotSo(str(error))
         except ValueError as error:
-            return NotNow(f"{type(error).__name__}: {error}")
+            # What gRPC says of metadata holds the values, which may be secrets.
+            return NotNow(f"gRPC cannot send it: {type(error).__name__}")
         return accepted(signal, body)
 
     def close(self) -> None:
@@ -119,8 +120,8 @@ def _after_s(error: Any) -> float | None:
     status = Status()
     with contextlib.suppress(DecodeError):
         status.ParseFromString(details)
-    for packed in status.details:
-        info = RetryInfo()
-        if packed.Unpack(info):
-            return float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
+        for packed in status.details:
+            info = RetryInfo()
+            if packed.Unpack(info):
+                return float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
     return None

@@ -57,13 +57,16 @@ class HttpSender:
                 verify=destination.certificate or True,
                 cert=(certificate, key) if certificate and key else certificate,
             ) as response:
-                body = response.raw.read(_MOST_ANSWERED, decode_content=True)
+                body = _body(response, time.monotonic() + timeout_s)
                 return _outcome(signal, response, body)
         except DestinationError as error:
             return NotSo(str(error))
         except requests.exceptions.SSLError as error:
             return NotSo(f"TLS: {_short(error)}{hint_for(str(error), destination)}")
-        except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL) as error:
+        except requests.exceptions.InvalidHeader:
+            # The error holds the value, which may be a secret.
+            return NotSo("a header cannot be sent")
+        except requests.exceptions.InvalidURL as error:
             return NotSo(_short(error))
         except Exception as error:  # noqa: BLE001 - the libraries below raise many kinds
             return NotNow(f"{_short(error)}{hint_for(str(error), destination)}")
@@ -73,6 +76,24 @@ class HttpSender:
         Close the connections.
         """
         self._session.close()
+
+
+def _body(response: requests.Response, until_s: float) -> bytes:
+    """
+    Read an answer, or as much of it as anybody needs.
+
+    Raises:
+        TimeoutError: It comes too slowly; the libraries bound the time of each piece alone.
+    """
+    body = b""
+    while len(body) < _MOST_ANSWERED:
+        piece = response.raw.read1(_MOST_ANSWERED, decode_content=True)
+        if not piece:
+            break
+        body += piece
+        if time.monotonic() > until_s:
+            raise TimeoutError("the answer does not come to its end")
+    return body[:_MOST_ANSWERED]
 
 
 def _outcome(signal: Signal, response: requests.Response, body: bytes) -> Outcome:
@@ -104,9 +125,9 @@ def _after_s(value: str | None) -> float | None:
     """
     if value is None:
         return None
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError):
         return max(0.0, float(int(value)))
-    with contextlib.suppress(ValueError, TypeError):
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     return None
 

@@ -31,6 +31,7 @@ _log = logging.getLogger("otel_bridge")
 _LOOK_S = 1.0
 # Well below the silence after which another process takes over.
 _RENEW_S = 10.0
+_ENDING_S = 5.0
 
 
 class Worker:
@@ -87,17 +88,22 @@ class Worker:
             self._changed.wait_for(lambda: self._idle or self._troubled, timeout_s)
             return self._idle
 
-    def close(self, timeout_s: float) -> None:
+    def stop(self) -> None:
         """
-        Send what waits as long as the destination takes it, and stop.
+        Begin nothing more.
         """
-        if self._thread is None:
-            return
-        self.settle(timeout_s)
         with self._changed:
             self._closing_at = time.monotonic()
             self._changed.notify_all()
-        self._thread.join(self._destination.timeout_s + 5.0)
+
+    def join(self) -> None:
+        """
+        Wait for the request that is under way, after `stop`.
+        """
+        if self._thread is None or self._closing_at is None:
+            return
+        until = self._closing_at + self._destination.timeout_s + _ENDING_S
+        self._thread.join(max(0.0, until - time.monotonic()))
         if self._stop_listening is not None:
             self._stop_listening()
         self._thread = None

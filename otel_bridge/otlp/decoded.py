@@ -2,7 +2,8 @@
 What decoding gives: the records that could be read, and what could not.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -11,6 +12,8 @@ MAX_TIME_NS = 2**63 - 1
 """
 The latest time that a database's 64-bit integer holds: the year 2262.
 """
+
+_MOST_NAMED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,30 @@ class Rejected:
         return f"{self.where}: {self.why}"
 
 
+class Losses(list[Rejected]):
+    """
+    What was not decoded: the first thousand one by one, the rest as a number.
+
+    A record that is none takes two bytes of a request, and naming it takes hundreds.
+    """
+
+    def append(self, item: Rejected) -> None:
+        """
+        Add one; beyond the first thousand it is counted with the last of these.
+        """
+        if len(self) < _MOST_NAMED:
+            super().append(item)
+        else:
+            self[-1] = replace(self[-1], count=self[-1].count + item.count)
+
+    def extend(self, items: Iterable[Rejected]) -> None:
+        """
+        Add several.
+        """
+        for item in items:
+            self.append(item)
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded(Generic[T]):
     """
@@ -39,7 +66,7 @@ class Decoded(Generic[T]):
     """
 
     records: list[T] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
+    rejected: Losses = field(default_factory=Losses)
 
     @property
     def rejected_count(self) -> int:

@@ -23,7 +23,7 @@ from otel_bridge_storage.records import (
 
 from otel_bridge.otlp import ids
 from otel_bridge.otlp import json_values as js
-from otel_bridge.otlp.decoded import Decoded, InvalidRecordError, Rejected
+from otel_bridge.otlp.decoded import Decoded, InvalidRecordError, Losses, Rejected
 from otel_bridge.otlp.json_text import documents
 
 R = TypeVar("R", SpanRecord, LogRecord)
@@ -135,7 +135,7 @@ def _count(group: js.Object, inner: str, leaf: str) -> int:
     """
     Count the records that are lost with a group, at least one.
     """
-    ignore: list[Rejected] = []
+    ignore = Losses()
     scopes = _items(group, inner, "", ignore.append)
     return max(1, sum(len(_items(scoped, leaf, "", ignore.append)) for _, scoped in scopes))
 

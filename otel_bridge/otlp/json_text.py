@@ -8,10 +8,10 @@ from typing import Any
 
 from otel_bridge_storage.errors import MalformedTelemetryError
 
-from otel_bridge.otlp.decoded import Rejected
+from otel_bridge.otlp.decoded import Losses, Rejected
 
 
-def documents(data: bytes | str) -> tuple[list[Any], list[Rejected]]:
+def documents(data: bytes | str) -> tuple[list[Any], Losses]:
     """
     Parse all documents.
 
@@ -23,13 +23,13 @@ def documents(data: bytes | str) -> tuple[list[Any], list[Rejected]]:
     """
     source = _text(data)
     try:
-        return [_parse(source)], []
+        return [_parse(source)], Losses()
     except MalformedTelemetryError:
         lines = [(n, line) for n, line in enumerate(source.split("\n"), 1) if line.strip()]
         if len(lines) < 2 or not _is_document(lines[0][1]):
             raise
     found: list[Any] = []
-    rejected: list[Rejected] = []
+    rejected = Losses()
     for number, line in lines:
         try:
             found.append(_parse(line))

@@ -15,6 +15,7 @@ from otel_bridge_storage.errors import MalformedTelemetryError
 from otel_bridge.otlp.decoded import Rejected
 
 _BROKEN = "it is not valid protobuf: text that is not UTF-8, too deep nesting, or cut off"
+_MOST_BROKEN = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +115,20 @@ def _add(
         added.Clear()
         below = level.below
         if below is None:
-            broken[where] = Rejected(where, _BROKEN)
+            _note(broken, Rejected(where, _BROKEN))
             return
         try:
             added.CopyFrom(_take_apart(type(added), below, part, where + ".", broken))
         except (DecodeError, MalformedTelemetryError):
-            broken[where] = Rejected(where, _BROKEN, _count([part], below))
+            _note(broken, Rejected(where, _BROKEN, _count([part], below)))
+
+
+def _note(broken: dict[str, Rejected], lost: Rejected) -> None:
+    if len(broken) >= _MOST_BROKEN:
+        raise MalformedTelemetryError(
+            f"the bytes are not OTLP protobuf: more than {_MOST_BROKEN} parts are broken"
+        )
+    broken[lost.where] = lost
 
 
 def _count(parts: Iterable[bytes], level: Level | None) -> int:

@@ -17,6 +17,8 @@ The first bytes of gzip, with which no protobuf message and no JSON begins.
 """
 
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_MOST_MEMBERS = 10_000
+_FIRST_PIECE, _LONGEST_PIECE = 1024, 1024 * 1024
 
 
 @asynccontextmanager
@@ -73,20 +75,42 @@ def gunzip(data: bytes, limits: Limits) -> bytes:
     """
     parts: list[bytes] = []
     room = limits.body_bytes
+    members = at = 0
     try:
-        while data:
-            inflater = zlib.decompressobj(_GZIP_WINDOW)
-            part = inflater.decompress(data, room + 1)
+        while at < len(data):
+            members += 1
+            if members > _MOST_MEMBERS:
+                raise Refusal(Why.MALFORMED, f"the gzip has more than {_MOST_MEMBERS} members")
+            part, at = _member(data, at, room)
             if len(part) > room:
                 raise too_large(limits)
-            if not inflater.eof:
-                raise Refusal(Why.MALFORMED, "the body is not gzip to its end: it is cut off")
             room -= len(part)
             parts.append(part)
-            data = inflater.unused_data
     except zlib.error as error:
         raise Refusal(Why.MALFORMED, f"the body is not gzip: {error}") from error
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _member(data: bytes, at: int, room: int) -> tuple[bytes, int]:
+    """
+    Unpack one member, and say where it ends; the first byte beyond the room is the last.
+
+    What is given to zlib at once, it copies as far as it is not of the member: with all of
+    the body, many small members would take minutes.
+    """
+    inflater = zlib.decompressobj(_GZIP_WINDOW)
+    parts: list[bytes] = []
+    left, step = room + 1, _FIRST_PIECE
+    while at < len(data) and left and not inflater.eof:
+        piece = data[at : at + step]
+        part = inflater.decompress(piece, left)
+        at += len(piece) - len(inflater.unused_data)
+        left -= len(part)
+        step = min(2 * step, _LONGEST_PIECE)
+        parts.append(part)
+    if left and not inflater.eof:
+        raise Refusal(Why.MALFORMED, "the body is not gzip to its end: it is cut off")
+    return b"".join(parts), at
 
 
 def too_large(limits: Limits) -> Refusal:

@@ -60,6 +60,8 @@ class Storer:
 
     Attributes:
         works: Whether the last try found that the database can be written.
+        stopping: Whether what cannot be written is not tried again, group by group: the end
+            would take longer than whoever stops a server waits for.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Storer:
         complain: RareWarnings,
     ) -> None:
         self.works = True
+        self.stopping = False
         self._writer = writer
         self._limits = limits
         self._complain = complain
@@ -132,6 +135,8 @@ class Storer:
         Raises:
             Refusal: The database cannot be written now.
         """
+        if self.stopping and not self.works:
+            raise self._refusal(_RETRY_S)
         deadline = time.monotonic() + (self._limits.patience_s if self.works else 0)
         pause = _FIRST_PAUSE_S
         while True:
@@ -152,6 +157,9 @@ class Storer:
     def _unavailable(self, error: Exception, retry_s: int) -> Refusal:
         self.works = False
         self._complain.warn("unavailable", "otel-bridge cannot write and says so: %s", error)
+        return self._refusal(retry_s)
+
+    def _refusal(self, retry_s: int) -> Refusal:
         return Refusal(
             Why.UNAVAILABLE,
             "the database cannot be written now; send it again later",

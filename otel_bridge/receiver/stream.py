@@ -143,7 +143,7 @@ class IngestStream:
         """
         Take nothing new.
         """
-        self.draining = True
+        self.draining = self._storer.stopping = True
 
     async def close(self) -> None:
         """

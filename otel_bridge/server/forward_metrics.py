@@ -2,6 +2,7 @@
 What the server tells Prometheus of what it sends on.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -12,6 +13,7 @@ from prometheus_client.registry import Collector
 
 _BY_DESTINATION = ("destination",)
 _BY_SIGNAL = ("destination", "signal")
+_PATIENCE_S = 5.0
 
 
 class ForwardMetrics(Collector):
@@ -24,6 +26,17 @@ class ForwardMetrics(Collector):
 
     def __init__(self, statuses: Callable[[], Sequence[ForwardState]]) -> None:
         self._statuses = statuses
+        self._known: Sequence[ForwardState] = ()
+        self._asking: asyncio.Task[None] | None = None
+
+    async def refresh(self) -> None:
+        """
+        Ask the database, in a thread, and wait for the answer a while: what waits has to be
+        counted, and the event loop has others to serve.
+        """
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask())
+        await asyncio.wait({self._asking}, timeout=_PATIENCE_S)
 
     def describe(self) -> list[Metric]:
         """
@@ -33,7 +46,7 @@ class ForwardMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """
-        Give the figures of now.
+        Give what was last answered.
         """
         failing = GaugeMetricFamily(
             "otel_bridge_forward_failing",
@@ -66,7 +79,7 @@ class ForwardMetrics(Collector):
             "Records that the destination would not take and that are kept aside.",
             labels=_BY_DESTINATION,
         )
-        for each in self._now():
+        for each in self._known:
             name = each.destination
             failing.add_metric((name,), each.trouble is not None)
             waiting.add_metric((name, "traces"), each.waiting_spans)
@@ -79,11 +92,17 @@ class ForwardMetrics(Collector):
             aside.add_metric((name,), each.set_aside)
         yield from (failing, waiting, untaken, lag, sent, rejected, aside)
 
+    async def _ask(self) -> None:
+        try:
+            self._known = await asyncio.to_thread(self._now)
+        finally:
+            self._asking = None
+
     def _now(self) -> Sequence[ForwardState]:
         # Readiness tells of a database that cannot be read; the other figures still stand.
         try:
             return self._statuses()
-        except DatabaseError:
+        except (DatabaseError, OSError):
             return ()
 
 

@@ -2,6 +2,7 @@
 What the server tells Prometheus of its own work.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from itertools import accumulate
@@ -41,9 +42,10 @@ class Metrics:
         self, stream: IngestStream, costs: CostMetrics, access: Access, statuses: Statuses
     ) -> None:
         self._costs = costs
+        self._forwards = ForwardMetrics(statuses)
         self._access = access
         self._registry = CollectorRegistry()
-        for collector in (_About(), ReceiverMetrics(stream), ForwardMetrics(statuses), costs):
+        for collector in (_About(), ReceiverMetrics(stream), self._forwards, costs):
             self._registry.register(collector)
         ProcessCollector(registry=self._registry)
 
@@ -56,7 +58,7 @@ class Metrics:
     async def _answer(self, request: Request) -> Response:
         headers = request.headers
         self._access.check_read(headers.get("authorization"), headers.get("host"))
-        await self._costs.refresh()
+        await asyncio.gather(self._costs.refresh(), self._forwards.refresh())
         return Response(
             generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )

@@ -162,7 +162,7 @@ class ForwardCursor:
         Keep for others to see why nothing goes out now.
         """
         with self._database.transaction() as connection:
-            values = {"trouble": reason[:_REASON_CHARACTERS]} | self._hold()
+            values = {"trouble": _short(reason)} | self._hold()
             mine = forward_cursors.c.holder == self._holder.writer_id
             connection.execute(self._update().where(mine).values(**values))
 
@@ -171,7 +171,7 @@ class ForwardCursor:
         Keep for others to see that the destination has no place for a signal now.
         """
         with self._database.transaction() as connection:
-            note_unsent(connection, self._name, signal, reason[:_REASON_CHARACTERS])
+            note_unsent(connection, self._name, signal, _short(reason))
 
     def note_taken(self, signal: str) -> None:
         """
@@ -213,7 +213,7 @@ class ForwardCursor:
                     "trace_id": each.trace_id,
                     "span_id": each.span_id,
                     "time_ns": time.time_ns(),
-                    "reason": each.reason[:_REASON_CHARACTERS],
+                    "reason": _short(each.reason),
                 },
             )
 
@@ -282,6 +282,13 @@ def _moved(row: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         "sent_ns": time.time_ns() if accepted else row["sent_ns"],
         "trouble": None,
     }
+
+
+def _short(reason: str) -> str:
+    """
+    Cut an answer, which may hold anything; PostgreSQL has no place for NUL.
+    """
+    return reason[:_REASON_CHARACTERS].replace("\x00", "\ufffd")
 
 
 def _same(destination: str, each: SetAside) -> tuple[Any, ...]:
