@@ -699,12 +699,13 @@ def test_a_program_that_is_told_to_stop_sends_its_open_spans(path: Path) -> None
     Where SIGTERM is turned into an exit, as the documentation shows, the root arrives.
     """
     script = """
-import signal, sys, otel_bridge
+import signal, sys, time, otel_bridge
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 with otel_bridge.install(sys.argv[1], forward=sys.argv[2]) as bridge, bridge.run("planner"):
     print("ready", flush=True)
+    # A signal that comes just before `signal.pause` would be waited for in vain.
     while True:
-        signal.pause()
+        time.sleep(0.01)
 """
     with http_endpoint() as endpoint:
         with subprocess.Popen(
