@@ -263,7 +263,7 @@ def test_the_driver_is_an_extra(
     Who has not installed the driver is told how to.
     """
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(NotInstalledError, match=r"pip install otel-bridge\[postgres\]"):
+    with pytest.raises(NotInstalledError, match=r"pip install 'otel-bridge\[postgres\]"):
         opens("postgresql://me@127.0.0.1:1/db")
 
 
