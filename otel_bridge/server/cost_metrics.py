@@ -14,12 +14,13 @@ from otel_bridge_storage.tolerant_reading import tolerant_reading
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from otel_bridge.server.asking import Asking
+
 _KEYS = ("agent_name", "provider", "model")
 _LABELS = ("agent", "provider", "model")
 _OTHER = ("other", "other", "other")
 _MOST_GROUPS = 100
 _FRESH_S = 15.0
-_PATIENCE_S = 5.0
 _SHARE = 0.05
 _TOKENS = {
     "input": "input_tokens",
@@ -58,7 +59,7 @@ class CostMetrics(Collector):
         self._target = target
         self._clock = clock
         self._complain = complain
-        self._asking: asyncio.Task[None] | None = None
+        self._asking = Asking(self._ask)
         self._fresh_until = float("-inf")
         self._groups: dict[Group, Sums] = {}
 
@@ -66,17 +67,13 @@ class CostMetrics(Collector):
         """
         Ask the database, unless that was just done, and wait for the answer a while.
         """
-        if self._asking is None and self._clock() >= self._fresh_until:
-            self._asking = asyncio.create_task(self._ask())
-        if self._asking is not None:
-            await asyncio.wait({self._asking}, timeout=_PATIENCE_S)
+        await self._asking.refresh(begin=self._clock() >= self._fresh_until)
 
     async def close(self) -> None:
         """
         Let go of the database.
         """
-        if self._asking is not None:
-            await self._asking
+        await self._asking.close()
 
     def describe(self) -> list[Metric]:
         """
@@ -123,7 +120,6 @@ class CostMetrics(Collector):
         finally:
             ended = self._clock()
             self._fresh_until = ended + max(_FRESH_S, (ended - began) / _SHARE)
-            self._asking = None
 
     def _answer(self) -> dict[Group, Sums]:
         with tolerant_reading(self._target) as connection:

@@ -11,9 +11,10 @@ from otel_bridge_storage.forward_states import ForwardState
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from otel_bridge.server.asking import Asking
+
 _BY_DESTINATION = ("destination",)
 _BY_SIGNAL = ("destination", "signal")
-_PATIENCE_S = 5.0
 
 
 class ForwardMetrics(Collector):
@@ -27,16 +28,20 @@ class ForwardMetrics(Collector):
     def __init__(self, statuses: Callable[[], Sequence[ForwardState]]) -> None:
         self._statuses = statuses
         self._known: Sequence[ForwardState] = ()
-        self._asking: asyncio.Task[None] | None = None
+        self._asking = Asking(self._ask)
 
     async def refresh(self) -> None:
         """
         Ask the database, in a thread, and wait for the answer a while: what waits has to be
         counted, and the event loop has others to serve.
         """
-        if self._asking is None:
-            self._asking = asyncio.create_task(self._ask())
-        await asyncio.wait({self._asking}, timeout=_PATIENCE_S)
+        await self._asking.refresh()
+
+    async def close(self) -> None:
+        """
+        Let go of the database.
+        """
+        await self._asking.close()
 
     def describe(self) -> list[Metric]:
         """
@@ -93,10 +98,7 @@ class ForwardMetrics(Collector):
         yield from (failing, waiting, untaken, lag, sent, rejected, aside)
 
     async def _ask(self) -> None:
-        try:
-            self._known = await asyncio.to_thread(self._now)
-        finally:
-            self._asking = None
+        self._known = await asyncio.to_thread(self._now)
 
     def _now(self) -> Sequence[ForwardState]:
         # Readiness tells of a database that cannot be read; the other figures still stand.

@@ -55,6 +55,12 @@ class Metrics:
         """
         return Route("/metrics", self._answer, methods=["GET"])
 
+    async def close(self) -> None:
+        """
+        Let go of the database.
+        """
+        await asyncio.gather(self._costs.close(), self._forwards.close())
+
     async def _answer(self, request: Request) -> Response:
         headers = request.headers
         self._access.check_read(headers.get("authorization"), headers.get("host"))

@@ -89,9 +89,10 @@ async def serving(
         stack.push_async_callback(stream.close)
         access = Access(settings.ingest_token, settings.read_token, local=settings.local)
         costs = CostMetrics(settings.database, complain=complain)
-        stack.push_async_callback(costs.close)
         statuses: Statuses = _nothing if forwarding is None else forwarding.statuses
-        routes = [*Health(stream).routes(), Metrics(stream, costs, access, statuses).route()]
+        metrics = Metrics(stream, costs, access, statuses)
+        stack.push_async_callback(metrics.close)
+        routes = [*Health(stream).routes(), metrics.route()]
         listeners = _listeners(settings, stream, access, complain, routes)
         for listener in listeners:
             await listener.start()
