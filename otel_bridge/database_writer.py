@@ -16,9 +16,8 @@ from otel_bridge_storage.database import Database, may_pass
 from otel_bridge_storage.errors import DatabaseError, DatabaseUnavailableError
 from otel_bridge_storage.ingest import Applied, Ingestor
 from otel_bridge_storage.opening import open_database
-from otel_bridge_storage.read_ahead import ReadSpan
+from otel_bridge_storage.read_ahead import Incoming
 from otel_bridge_storage.readings import Pricer, Reader
-from otel_bridge_storage.records import Arrival
 from otel_bridge_storage.sqlite_files import is_damage, read_error
 from sqlalchemy.exc import DBAPIError
 
@@ -82,7 +81,7 @@ class DatabaseWriter:
         """
         return self._database is None or self._database.survives_forks
 
-    def write(self, arrivals: Iterable[Arrival | ReadSpan]) -> Applied:
+    def write(self, arrivals: Iterable[Incoming]) -> Applied:
         """
         Store a batch durably, or nothing of it.
 

@@ -16,9 +16,8 @@ from otel_bridge_storage.addresses import address_of
 from otel_bridge_storage.columns import metadata
 from otel_bridge_storage.ingest import Applied, Ingestor
 from otel_bridge_storage.opening import open_database
-from otel_bridge_storage.read_ahead import ReadSpan
+from otel_bridge_storage.read_ahead import Incoming
 from otel_bridge_storage.read_engine import ReadEngine
-from otel_bridge_storage.records import Arrival
 from otel_bridge_storage.run_store import RunStore
 from sqlalchemy import Connection, select
 from stored import PRICER, READER
@@ -94,7 +93,7 @@ class Backend:
             connection.execute(statement.encode())
 
 
-def store(target: str, batches: Iterable[Sequence[Arrival | ReadSpan]]) -> list[Applied]:
+def store(target: str, batches: Iterable[Sequence[Incoming]]) -> list[Applied]:
     """
     Store batches one after another.
     """

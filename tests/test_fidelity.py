@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from otel_bridge_storage.records import LogRecord, SpanRecord
 from otel_bridge_storage.run_store import RunStore
-from otel_bridge_storage.values import dump, load, map_references, prepare, resolve_map
+from otel_bridge_storage.values import encoder, load, map_references, prepare, resolve_map
 from otlp_messages import by_content, messages, spans_of
 from stored import rows, store
 from trees import agent, message, span
@@ -134,7 +134,7 @@ def test_any_attributes_survive_their_json(attributes: dict[str, Any]) -> None:
     found: list[str] = []
     prepared = prepare(attributes, found.append)
     numbers = {text: number for number, text in enumerate(dict.fromkeys(found), 1)}
-    raw = load(dump(prepared, numbers.__getitem__))
+    raw = load(encoder(numbers.__getitem__)(prepared))
     assert set(map_references(raw)) == set(numbers.values())
     texts = {number: text for text, number in numbers.items()}
     assert repr(resolve_map(raw, texts)) == repr(attributes)

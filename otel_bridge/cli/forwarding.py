@@ -54,10 +54,8 @@ def _forward(
     """
     from otel_bridge.cli.commands.forward import forget_all, forward, show_states
 
-    sends_nothing = status or bool(forget)
-    if (sends_nothing and (urls or destinations)) or (
-        status + bool(forget) + again + (since is not None or follow) > 1
-    ):
+    modes = (status, bool(forget), again, since is not None or follow)
+    if sum(modes) > 1 or ((status or forget) and (urls or destinations)):
         raise typer.BadParameter(
             "--status tells of all destinations, --forget NAME names one, and both send nothing; "
             "--set-aside sends nothing else: none goes with another, with --since or with --follow"

@@ -20,6 +20,8 @@ ALL_SIGNALS: tuple[Signal, ...] = ("traces", "logs")
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _HEADER_VALUE = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
+GRPC_PORT = 4317
+
 _SIGNAL_PATH = re.compile(r"/v1/(traces|logs|metrics)/?$")
 
 

@@ -11,13 +11,12 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
-from otel_bridge.forwarder.destination import Destination, DestinationError, Signal
+from otel_bridge.forwarder.destination import GRPC_PORT, Destination, DestinationError, Signal
 from otel_bridge.forwarder.hints import hint_for
 from otel_bridge.forwarder.outcomes import NotNow, NotSo, Outcome, Refused, accepted
 from otel_bridge.forwarder.tls_files import read_tls_files
 from otel_bridge.otlp.signals import BY_NAME
 
-_GRPC_PORT = 4317
 _LONGEST = 170
 _DETAILS = "grpc-status-details-bin"
 _Code = grpc.StatusCode
@@ -84,7 +83,7 @@ class GrpcSender:
 def _channel(destination: Destination) -> Any:
     parts = urlsplit(destination.url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    target = f"{host}:{parts.port or _GRPC_PORT}"
+    target = f"{host}:{parts.port or GRPC_PORT}"
     # The forwarder waits by itself; a channel that waits longer would not see that the
     # destination is back.
     options = [("grpc.max_reconnect_backoff_ms", 1000)]

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from otel_bridge_storage.read_ahead import ReadSpan
-from otel_bridge_storage.records import Arrival
+from otel_bridge_storage.read_ahead import Incoming
 
 from otel_bridge.otlp.decoded import Rejected
 from otel_bridge.otlp.signals import Form, Signal
@@ -65,7 +64,7 @@ class Job:
     share: Share
     packed: bool = False
     answer: asyncio.Future[Answer] = field(default_factory=_future)
-    arrivals: Sequence[Arrival | ReadSpan] = ()
+    arrivals: Sequence[Incoming] = ()
     points: int = 0
     unreadable: Sequence[Rejected] = ()
     unstorable: list[Rejected] = field(default_factory=list)

@@ -11,8 +11,8 @@ from typing import Protocol
 from otel_bridge_storage.batch_writer import GiveUpError, TryAgainError
 from otel_bridge_storage.ingest import Applied
 from otel_bridge_storage.rare_warnings import RareWarnings, in_short
-from otel_bridge_storage.read_ahead import ReadSpan
-from otel_bridge_storage.records import Arrival, LogRecord
+from otel_bridge_storage.read_ahead import Incoming, ReadSpan
+from otel_bridge_storage.records import LogRecord
 
 from otel_bridge.otlp.decoded import Rejected
 from otel_bridge.receiver.jobs import Job
@@ -31,7 +31,7 @@ class Writes(Protocol):
     Stores batches; `DatabaseWriter` does.
     """
 
-    def write(self, arrivals: Iterable[Arrival | ReadSpan]) -> Applied:
+    def write(self, arrivals: Iterable[Incoming]) -> Applied:
         """
         Store a batch durably, or nothing of it.
 
@@ -123,12 +123,12 @@ class Storer:
                     middle = len(piece) // 2
                     pending += [piece[middle:], piece[:middle]]
 
-    def _reject(self, job: Job, record: Arrival | ReadSpan, error: Exception) -> None:
+    def _reject(self, job: Job, record: Incoming, error: Exception) -> None:
         reason = in_short(error)
         self._complain.warn("unstorable", "otel-bridge cannot store a record: %s", reason)
         job.unstorable.append(Rejected(_place(record), "the database refuses it"))
 
-    def _write(self, records: Sequence[Arrival | ReadSpan]) -> Commit:
+    def _write(self, records: Sequence[Incoming]) -> Commit:
         """
         Write a batch with patience, as long as the last one could be written.
 
@@ -167,7 +167,7 @@ class Storer:
         )
 
 
-def _place(arrival: Arrival | ReadSpan) -> str:
+def _place(arrival: Incoming) -> str:
     record = arrival.record if isinstance(arrival, ReadSpan) else arrival
     if isinstance(record, LogRecord):
         return f"log record of {record.time_ns or record.observed_ns} ns"

@@ -5,9 +5,9 @@ A batch of arrivals with the versions of each span joined.
 from collections import defaultdict
 from collections.abc import Sequence
 
-from otel_bridge_storage.read_ahead import ReadSpan
+from otel_bridge_storage.read_ahead import Incoming, ReadSpan
 from otel_bridge_storage.readings import FactReading
-from otel_bridge_storage.records import Arrival, LogRecord, SpanEvent, SpanRecord
+from otel_bridge_storage.records import LogRecord, SpanEvent, SpanRecord
 from otel_bridge_storage.span_rows import Key, richness
 
 
@@ -23,7 +23,7 @@ class Batch:
         duplicates: Versions of spans that another in the batch makes needless.
     """
 
-    def __init__(self, arrivals: Sequence[Arrival | ReadSpan]) -> None:
+    def __init__(self, arrivals: Sequence[Incoming]) -> None:
         self.spans: dict[Key, SpanRecord] = {}
         self.read: dict[Key, ReadSpan] = {}
         self.events: defaultdict[Key, list[SpanEvent]] = defaultdict(list)

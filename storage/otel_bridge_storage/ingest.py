@@ -14,9 +14,9 @@ from otel_bridge_storage.interning import KnownRows
 from otel_bridge_storage.liveness import Presence, Writer
 from otel_bridge_storage.log_content import store_logs
 from otel_bridge_storage.log_identity import log_hash
-from otel_bridge_storage.read_ahead import ReadSpan, read_span
+from otel_bridge_storage.read_ahead import Incoming, ReadSpan, read_span
 from otel_bridge_storage.readings import FactReading, Pricer, Reader
-from otel_bridge_storage.records import Arrival, LogRecord, SpanRecord
+from otel_bridge_storage.records import LogRecord, SpanRecord
 from otel_bridge_storage.settling import settle
 from otel_bridge_storage.span_binding import bind, home, mark, write_bindings, write_spans
 from otel_bridge_storage.span_rows import FIND_BY_KEY, Key, load_by_id, richness
@@ -67,7 +67,7 @@ class Ingestor:
         self._presence = Presence(writer or Writer.here())
         self._known = KnownRows()
 
-    def apply(self, arrivals: Sequence[Arrival | ReadSpan]) -> Applied:
+    def apply(self, arrivals: Sequence[Incoming]) -> Applied:
         """
         Store a batch in one transaction; it is durable when this returns.
 

@@ -83,6 +83,10 @@ class KnownRows:
 class Texts:
     """
     The long texts of one transaction: first all are announced, then all have ids.
+
+    Attributes:
+        stored: The row ids of those that were looked for, by digest.
+        dump: Writes prepared values, whose long texts have ids by then.
     """
 
     def __init__(self, connection: Connection, numbers: Allocation, known: KnownRows) -> None:
@@ -136,12 +140,6 @@ class Texts:
                 self.announce(body)
             self.store()
         return [ids[body] for body in bodies]
-
-    def id(self, body: str) -> int:
-        """
-        Give the row id of a text that was announced and stored.
-        """
-        return self._ids[body]
 
 
 class Origins:

@@ -16,7 +16,6 @@ from otel_bridge_storage.statements import KEYS, Lookup, Rows
 from otel_bridge_storage.unit import Unit
 from otel_bridge_storage.values import (
     clean,
-    dump,
     load,
     map_references,
     prepare,
@@ -156,8 +155,8 @@ def _row(
         "severity_number": record.severity_number,
         "severity_text": clean(record.severity_text),
         "event_name": clean(record.event_name),
-        "body": dump(body, unit.texts.id),
-        "attributes": dump(attributes, unit.texts.id),
+        "body": unit.texts.dump(body),
+        "attributes": unit.texts.dump(attributes),
         "dropped_attributes": record.dropped_attributes,
         "flags": record.flags,
         "resource_id": unit.origins.resource_id(record.resource),

@@ -30,6 +30,12 @@ class ReadSpan:
     texts: tuple[str, ...]
 
 
+Incoming = Arrival | ReadSpan
+"""
+What a transaction is given to store; spans may be read already.
+"""
+
+
 class ReadsAhead:
     """
     Reads spans for a transaction that is to come; used by one thread.
@@ -41,7 +47,7 @@ class ReadsAhead:
     def __init__(self, reader: Reader) -> None:
         self._reader = FittingReader(reader)
 
-    def read(self, arrivals: Iterable[Arrival]) -> list[Arrival | ReadSpan]:
+    def read(self, arrivals: Iterable[Arrival]) -> list[Incoming]:
         """
         Read the spans among some arrivals; one that cannot be read stays as it is.
         """

@@ -56,7 +56,7 @@ class TextList:
 
 def prepare(attributes: Mapping[str, Any], found: Callable[[str], None]) -> dict[str, Any]:
     """
-    Make a map of attributes ready for `dump`, telling `found` of every long text in it.
+    Make a map of attributes ready for `encoder`, telling `found` of every long text in it.
     """
     return {
         key: value
@@ -68,21 +68,14 @@ def prepare(attributes: Mapping[str, Any], found: Callable[[str], None]) -> dict
 
 def prepare_value(value: Any, found: Callable[[str], None]) -> Any:
     """
-    Make one value ready for `dump`, telling `found` of every long text in it.
+    Make one value ready for `encoder`, telling `found` of every long text in it.
     """
     return _prepare(value, found)
 
 
-def dump(prepared: Any, text_id: Callable[[str], int]) -> str:
-    """
-    Write prepared values as JSON text; `text_id` gives a long text's row id.
-    """
-    return encoder(text_id)(prepared)
-
-
 def encoder(text_id: Callable[[str], int]) -> Callable[[Any], str]:
     """
-    Make what `dump` does ready for many values.
+    Make what writes prepared values as JSON text; `text_id` gives a long text's row id.
     """
 
     def default(value: Any) -> Any:
@@ -130,7 +123,7 @@ def canonical(value: Any) -> str:
 
 def load(text: str | None) -> Any:
     """
-    Read what `dump` wrote, with references still in place; `resolve` fills them in.
+    Read what `encoder` wrote, with references still in place; `resolve` fills them in.
     """
     return None if text is None else json.loads(text)
 

@@ -16,6 +16,7 @@ from otel_bridge_storage.addresses import address_of
 from otel_bridge.cli.escape import one_line
 from otel_bridge.cli.output import write_line
 from otel_bridge.forwarder import Destination, Forwarder
+from otel_bridge.forwarder.destination import GRPC_PORT
 from otel_bridge.forwarder.destination_files import all_destinations
 from otel_bridge.receiver.limits import Limits
 from otel_bridge.server import Settings, Tls
@@ -23,7 +24,6 @@ from otel_bridge.server import serve as serve_until_stopped
 
 _INGEST_VARIABLE = "OTEL_BRIDGE_INGEST_TOKEN"
 _READ_VARIABLE = "OTEL_BRIDGE_READ_TOKEN"
-_GRPC_PORT = 4317
 _THIS_MACHINE = ("localhost", "127.0.0.1")
 
 
@@ -88,7 +88,7 @@ def _check_not_itself(destination: Destination, settings: Settings) -> None:
     Refuse to send on to where it receives: what is meant waits for spans, and gets none.
     """
     parts = urlsplit(destination.url)
-    port = parts.port or (_GRPC_PORT if destination.uses_grpc else 0)
+    port = parts.port or (GRPC_PORT if destination.uses_grpc else 0)
     here = parts.hostname == settings.host or (
         parts.hostname in _THIS_MACHINE and settings.host in (*_THIS_MACHINE, "0.0.0.0")  # noqa: S104
     )

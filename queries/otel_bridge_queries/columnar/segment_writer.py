@@ -16,7 +16,7 @@ from otel_bridge_queries.engine import connect
 from otel_bridge_queries.relations import Relation
 from otel_bridge_queries.sqlite_rows import Chunk
 
-# A server that is scraped writes files too, and is to stay small: one thread has one set of
+# Programs that only ask write files too, and are to stay small: one thread has one set of
 # buffers, and what does not fit is spilt.
 _SMALL: Mapping[str, str | int] = {"threads": 1, "memory_limit": "100MB"}
 
